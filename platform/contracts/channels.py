@@ -1,0 +1,9 @@
+"""Every Redis key and channel name, once. Redis holds no money and nothing that cannot be rebuilt."""
+
+CONFIG_CHANGED = "my:config"  # pub/sub; message = new revision; a hint to pull at once
+RUN_CHANGED = "my:run:{run}"  # pub/sub; a hint for the run page's event stream
+
+
+def rate_key(organisation: str, scope: str, owner: str, policy: str) -> str:
+    """GCRA state. The braces keep one organisation's keys on one Redis Cluster slot, so one script can take them all."""
+    return f"{{t:{organisation}}}:g:{scope}:{owner}:{policy}"

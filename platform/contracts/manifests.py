@@ -1,0 +1,102 @@
+"""What travels with every exported model: its schema, its meaning, its evidence."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+IMAGE_CODEC = "image/rgb-uint8-v1"  # bytes of PNG, JPEG, WebP -> EXIF-upright RGB uint8 [H, W, 3]; the one named codec
+
+
+@dataclass(frozen=True)
+class ColumnSpec:
+    """One raw input column of a table, as people and the data plane see it."""
+
+    name: str
+    type: str  # "number" | "category" | "boolean" | "datetime" | "text" | "id"
+    required: bool = False  # a missing value is imputed in the graph unless required
+    tensor: str = ""  # name of the ONNX input that takes it; empty: ignored by the model
+    example: Any = None
+    minimum: float | None = None  # seen in training; outside is a drift hint, not an error
+    maximum: float | None = None
+    categories: list[str] = field(default_factory=list)  # up to 50 most frequent, for forms
+    missing_share: float = 0.0
+    default: Any = None  # used when the column is left out
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    name: str
+    datatype: str  # Open Inference Protocol: FP32, INT64, UINT8, BYTES, …
+    shape: list[int]  # -1 for a free dimension, batch first
+
+
+@dataclass(frozen=True)
+class OutputMeaning:
+    """How to read the output tensors. kind: classification -> label [N] BYTES and probabilities [N, C] FP32;
+    regression -> value [N] FP32."""
+
+    kind: str  # "classification" | "regression" | "ranking"
+    label_tensor: str = ""
+    probabilities_tensor: str = ""
+    value_tensor: str = ""
+    classes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ModelManifest:
+    task: str
+    target: str
+    model_sha256: str
+    model_bytes: int
+    opset: int
+    inputs: list[TensorSpec]
+    outputs: list[TensorSpec]
+    meaning: OutputMeaning
+    columns: list[ColumnSpec] = field(default_factory=list)  # tables only
+    image_size: int = 0  # images: side the graph resizes to
+    codec: str = ""  # images: IMAGE_CODEC; tables: empty, everything is in the graph
+    family: str = ""
+    metrics: dict[str, float] = field(default_factory=dict)
+    baseline: dict[str, float] = field(default_factory=dict)
+    latency_ms: float | None = None  # one row, one thread, on the training machine
+    compute_seconds: float | None = None
+    energy_wh: float | None = None
+    energy_source: str = ""
+    run_id: str = ""
+    dataset_sha256: str = ""
+    seed: int = 0
+    created_at: str = ""  # ISO 8601 UTC
+    versions: dict[str, str] = field(default_factory=dict)  # python, torch, onnx, onnxruntime, lightgbm, …
+    schema_version: int = 1
+
+
+@dataclass(frozen=True)
+class ParityCertificate:
+    """Test rows through the training framework and through ONNX Runtime, at several batch sizes."""
+
+    rows: int
+    batch_sizes: list[int]
+    max_abs_difference: float
+    tolerance: float
+    label_flips: int  # target 0
+    passed: bool
+    reference: str  # "torch 2.13.0" | "lightgbm 4.7.0" | …
+    runtime: str  # "onnxruntime 1.32.0 CPUExecutionProvider"
+    model_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """evaluation.json: everything the model version page shows about quality on the held-out test rows."""
+
+    metrics: dict[str, float]
+    baseline: dict[str, float]
+    primary_metric: str
+    higher_is_better: bool
+    rows: int
+    classes: list[str] = field(default_factory=list)
+    confusion: list[list[int]] = field(default_factory=list)  # [true][predicted]
+    per_class: list[dict[str, Any]] = field(default_factory=list)  # {"label","precision","recall","f1","support"}
+    calibration: list[dict[str, float]] = field(default_factory=list)  # {"confidence","accuracy","count"}
+    residuals: dict[str, Any] = field(default_factory=dict)  # regression: {"bins","counts","quantiles"}
+    importance: list[dict[str, Any]] = field(default_factory=list)  # {"column","drop"} permutation, primary metric
+    examples: list[dict[str, Any]] = field(default_factory=list)  # up to 200: {"row","true","predicted","confidence","values"|"file"}
