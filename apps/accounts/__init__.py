@@ -1,0 +1,1 @@
+"""0 Who: people, organisations, roles, invitations, API keys, audit log."""

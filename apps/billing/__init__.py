@@ -1,0 +1,1 @@
+"""6 Bill: budgets, credit, invoices, Stripe."""

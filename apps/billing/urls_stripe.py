@@ -1,0 +1,5 @@
+"""Stripe webhook in."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

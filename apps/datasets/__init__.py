@@ -1,0 +1,1 @@
+"""1 Upload: checks, profile, immutable versions, preview."""

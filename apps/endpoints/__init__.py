@@ -1,0 +1,1 @@
+"""4 Serve: endpoints, deployments, limits, publishing to the data plane, batches."""

@@ -1,0 +1,139 @@
+"""Endpoints, their deployments and history, what nodes report of them, offline batches."""
+
+from functools import partial
+
+from django.db import models
+from django.db.models import Q
+
+from apps.accounts.models import Organisation, User
+from apps.accounts.tenancy import TenantQuerySet
+from apps.compute.models import Node
+from apps.datasets.models import DatasetVersion
+from apps.registry.models import ModelVersion
+from contracts.ids import new_id
+
+
+class ConfigRevision(models.Model):
+    """One row: the revision that serve nodes compare with. Bumped in the transaction of every change that matters."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    revision = models.BigIntegerField(default=1)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return str(self.revision)
+
+
+class Endpoint(models.Model):
+    """A name that answers. The name is unique among the organisation's living endpoints."""
+
+    STATES = [(s, s) for s in ("starting", "ready", "failed", "paused", "deleted")]
+
+    id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "ep"), editable=False)
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="endpoints")
+    name = models.SlugField(max_length=60)
+    latency_class = models.CharField(max_length=10, choices=[("realtime", "realtime"), ("batch", "batch")], default="realtime")
+    slo_ms = models.FloatField(default=100.0)
+    policies = models.JSONField(default=list, blank=True)  # list of serving.RatePolicy dicts
+    state = models.CharField(max_length=10, choices=STATES, default="starting")
+    state_detail = models.CharField(max_length=300, blank=True)
+    edition = models.PositiveIntegerField(default=1)  # for ETag / If-Match
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TenantQuerySet["Endpoint"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "name"], condition=Q(deleted_at=None), name="endpoint_name_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Deployment(models.Model):
+    """A model version on an endpoint with a share of its traffic. Retired rows are the rollback history."""
+
+    id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "dep"), editable=False)
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deployments")
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="deployments")
+    weight = models.PositiveIntegerField(default=100)
+    shadow = models.BooleanField(default=False)
+    edition = models.PositiveIntegerField()  # the endpoint's edition that brought it; one edition is one set
+    created_at = models.DateTimeField(auto_now_add=True)
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.endpoint} {self.weight} % {self.model_version}"
+
+
+class ServingReport(models.Model):
+    """What a serve node last said about an endpoint."""
+
+    id = models.BigAutoField(primary_key=True)
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="+")
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="reports")
+    boot = models.CharField(max_length=60)
+    revision = models.BigIntegerField()
+    state = models.CharField(max_length=10)  # starting | ready | failed
+    error = models.CharField(max_length=500, blank=True)
+    model_sha256 = models.CharField(max_length=64, blank=True)
+    providers = models.JSONField(default=list)
+    reported_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["node", "endpoint"], name="one_report_each")]
+
+    def __str__(self) -> str:
+        return f"{self.endpoint_id} {self.state}"
+
+
+class Batch(models.Model):
+    """An offline prediction job over a file. Claimed with lease and fence like a run."""
+
+    STATES = [(s, s) for s in ("queued", "running", "succeeded", "failed", "cancelled")]
+
+    id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "bat"), editable=False)
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="batches")
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, null=True, blank=True, related_name="batches")
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    input_key = models.CharField(max_length=200)
+    input_format = models.CharField(max_length=10)
+    input_name = models.CharField(max_length=255, blank=True)
+    rows = models.BigIntegerField(default=0)
+    rows_done = models.BigIntegerField(default=0)
+    rows_failed = models.BigIntegerField(default=0)
+    errors = models.JSONField(default=list)
+    price = models.CharField(max_length=40)
+    unit_price_micros = models.BigIntegerField()
+    cost_micros = models.BigIntegerField(default=0)
+    state = models.CharField(max_length=10, choices=STATES, default="queued")
+    fence = models.PositiveIntegerField(default=0)
+    attempt = models.PositiveIntegerField(default=0)
+    node = models.ForeignKey(Node, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    batch_token_digest = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    not_before = models.DateTimeField()
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    result_key = models.CharField(max_length=200, blank=True)
+    result_sha256 = models.CharField(max_length=64, blank=True)
+    result_bytes = models.BigIntegerField(default=0)
+    error_code = models.CharField(max_length=60, blank=True)
+    error_detail = models.TextField(blank=True)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TenantQuerySet["Batch"].as_manager()
+
+    class Meta:
+        verbose_name_plural = "batches"
+
+    def __str__(self) -> str:
+        return self.id

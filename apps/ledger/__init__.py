@@ -1,0 +1,1 @@
+"""Money: price book, double entry, wallets, holds. The floor the road stands on."""

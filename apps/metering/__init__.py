@@ -1,0 +1,1 @@
+"""5 Meter: leases out, usage events in, each billed answer exactly once."""

@@ -1,0 +1,5 @@
+"""Pages of this stage, under /o/<organisation>/."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,1 @@
+"""3 Export: models, versions, evidence, downloads."""

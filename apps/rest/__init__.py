@@ -1,0 +1,1 @@
+"""What every REST endpoint obeys: authentication, problem details, paging, idempotency, ETags."""

@@ -1,0 +1,1 @@
+"""2 Train: runs, candidates, progress, cancel, budget."""

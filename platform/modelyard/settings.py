@@ -1,0 +1,279 @@
+"""Every setting of the control plane, read top to bottom, everything from the environment (docs/operations/configuration.md)."""
+
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from modelyard.env import data_dir, embedded_url, flag, generated_secret, integer, secret, text, words
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA_DIR = data_dir()
+
+# --- security -------------------------------------------------------------------------------------------------------
+DEBUG = flag("DEBUG", default=False)
+SECRET_KEY = secret("SECRET_KEY") or generated_secret("SECRET_KEY")
+KEY_PEPPER = secret("KEY_PEPPER") or generated_secret("KEY_PEPPER")  # digests of API keys; changing it ends every key
+USAGE_SIGNING_KEY = secret("USAGE_SIGNING_KEY") or generated_secret("USAGE_SIGNING_KEY")  # Ed25519 seed for the usage files of invoices
+PUBLIC_URL = text("PUBLIC_URL", default=f"http://127.0.0.1:{integer('WEB_PORT', default=8000)}").rstrip("/")
+SERVE_PUBLIC_URL = text("SERVE_PUBLIC_URL", default=f"http://127.0.0.1:{integer('SERVE_PORT', default=8100)}").rstrip("/")
+IS_HTTPS = PUBLIC_URL.startswith("https://")
+ALLOWED_HOSTS = words("ALLOWED_HOSTS") or [urlsplit(PUBLIC_URL).hostname or "", "localhost", "127.0.0.1", "[::1]"]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if flag("BEHIND_PROXY", default=False) else None
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_SSL_REDIRECT = IS_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^internal/v1/", r"^healthz$"]  # nodes and probes speak inside the private network
+SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "connect-src": ["'self'", SERVE_PUBLIC_URL],
+        "object-src": ["'none'"],
+        "base-uri": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "form-action": ["'self'", "https://checkout.stripe.com", "http://127.0.0.1:*"],
+    },
+}
+
+# --- what the project is composed of ----------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "rest_framework",
+    "drf_spectacular",
+    "django_htmx",
+    "csp",
+    "storages",
+    "apps.outbox",
+    "apps.accounts",
+    "apps.rest",
+    "apps.compute",
+    "apps.ledger",
+    "apps.metering",
+    "apps.datasets",
+    "apps.training",
+    "apps.registry",
+    "apps.endpoints",
+    "apps.billing",
+    "apps.web",
+    "apps.console",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "apps.rest.request_ids.RequestIdMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "apps.accounts.current_organisation.OrganisationMiddleware",
+]
+ROOT_URLCONF = "modelyard.urls"
+ASGI_APPLICATION = "modelyard.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "apps.web.context.navigation",
+            ],
+        },
+    }
+]
+
+# --- PostgreSQL, the truth --------------------------------------------------------------------------------------------
+def _database(url: str) -> dict[str, object]:
+    parts = urlsplit(url)
+    query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.path.lstrip("/"),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": query.pop("host", parts.hostname or ""),  # ?host=/folder is a Unix socket
+        "PORT": str(parts.port or ""),
+        "CONN_HEALTH_CHECKS": True,
+        # A pool, because every ASGI request runs in a thread of its own and would else open a connection each.
+        "OPTIONS": {**query, "pool": {"min_size": 0, "max_size": integer("DATABASE_POOL", default=16), "timeout": 10}},
+    }
+
+
+DATABASES = {"default": _database(secret("DATABASE_URL") or embedded_url("database_url") or "postgresql:///modelyard")}
+AUTH_USER_MODEL = "accounts.User"
+
+# --- Redis: broker, rate counters, hints. Holds nothing that cannot be rebuilt ----------------------------------------
+REDIS_URL = secret("REDIS_URL") or embedded_url("redis_url")
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False  # the row in PostgreSQL is the job; a lost message is swept up, a doubled one finds no row
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_DEFAULT_QUEUE = "control"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_ROUTES = {"workers.batch.*": {"queue": "batch"}}
+CELERY_BEAT_SCHEDULE = {  # seconds; every task may run twice or late without harm
+    "dispatch-outbox": {"task": "apps.outbox.tasks.dispatch", "schedule": 1.0},
+    "recheck-stuck-uploads": {"task": "apps.datasets.tasks.recheck_stuck", "schedule": 15.0},
+    "reap-lost-runs": {"task": "apps.training.tasks.reap", "schedule": 2.0},
+    "wake-waiting-runs": {"task": "apps.training.tasks.wake_waiting", "schedule": 5.0},
+    "reap-lost-batches": {"task": "apps.endpoints.tasks.reap_batches", "schedule": 5.0},
+    "close-abandoned-leases": {"task": "apps.metering.tasks.close_abandoned_leases", "schedule": 30.0},
+    "roll-budget-periods": {"task": "apps.billing.tasks.roll_budget_periods", "schedule": 60.0},
+    "push-usage-to-stripe": {"task": "apps.billing.tasks.push_usage", "schedule": 300.0},
+    "close-last-month": {"task": "apps.billing.tasks.close_due_periods", "schedule": 3600.0},
+}
+
+# --- files: one interface, a folder or S3 -----------------------------------------------------------------------------
+STORAGE_URL = text("STORAGE_URL", default=f"file://{DATA_DIR / 'storage'}")
+
+
+def _storage(url: str) -> dict[str, object]:
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": unquote(parts.path)}}
+    if parts.scheme != "s3":
+        raise ValueError(f"STORAGE_URL must start with file:// or s3://, not {parts.scheme}://")
+    query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    options = {
+        "bucket_name": parts.hostname,
+        "location": parts.path.strip("/"),
+        "endpoint_url": query.get("endpoint") or None,
+        "region_name": query.get("region") or None,
+        "file_overwrite": True,
+        "querystring_auth": True,
+        "default_acl": None,
+    }
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+
+
+STORAGES = {
+    "default": _storage(STORAGE_URL),
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+UPLOAD_MAX_BYTES = integer("UPLOAD_MAX_BYTES", default=2 * 1024**3)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024**2
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024**2
+FILE_UPLOAD_TEMP_DIR = None
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [ROOT / "static"]
+
+# --- people -----------------------------------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_SIGNUP_FORM_CLASS = "apps.web.signup_form.OrganisationSignupForm"
+ACCOUNT_EMAIL_VERIFICATION = text("EMAIL_VERIFICATION", default="optional")
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_LOGOUT_ON_GET = False
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+ACCOUNT_LOGOUT_REDIRECT_URL = "landing"
+EMAIL_BACKEND = text("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
+EMAIL_HOST = text("EMAIL_HOST", default="localhost")
+EMAIL_PORT = integer("EMAIL_PORT", default=25)
+EMAIL_HOST_USER = text("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = secret("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = flag("EMAIL_USE_TLS", default=False)
+DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", default="Modelyard <no-reply@modelyard.invalid>")
+
+# --- REST -------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "apps.rest.authentication.ApiKeyAuthentication",
+        "apps.rest.authentication.OrganisationSessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["apps.rest.permissions.MemberWithScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["apps.rest.parsing.StrictJSONParser"],
+    "EXCEPTION_HANDLER": "apps.rest.problems.problem_response",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Modelyard API",
+    "DESCRIPTION": "Upload labelled data, train, export, serve, meter, bill.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "PREPROCESSING_HOOKS": ["apps.rest.openapi.only_public_api"],
+}
+
+# --- side effects: topic -> function(payload: dict) -------------------------------------------------------------------
+OUTBOX_HANDLERS = {
+    "mail": "apps.accounts.tasks.send_mail",
+    "check-upload": "apps.datasets.tasks.start_check",
+    "wake-trainer": "apps.training.tasks.wake_trainer",
+    "wake-batch": "apps.endpoints.tasks.wake_batch",
+    "config-changed": "apps.endpoints.tasks.hint_config_changed",
+    "stripe-push": "apps.billing.tasks.send_push",
+}
+
+# --- Stripe; without a key the shipped local double answers at STRIPE_API_BASE ------------------------------------------
+STRIPE_SECRET_KEY = secret("STRIPE_SECRET_KEY", default="sk_test_double")
+STRIPE_WEBHOOK_SECRET = secret("STRIPE_WEBHOOK_SECRET", default="whsec_double")
+STRIPE_API_BASE = text("STRIPE_API_BASE", default=f"http://127.0.0.1:{integer('STRIPE_DOUBLE_PORT', default=8420)}")
+STRIPE_METER_EVENT_NAME = text("STRIPE_METER_EVENT_NAME", default="modelyard_usage")
+IS_STRIPE_DOUBLE = STRIPE_SECRET_KEY == "sk_test_double"
+
+# --- money ------------------------------------------------------------------------------------------------------------
+WELCOME_CREDIT_MICROS = integer("WELCOME_CREDIT_MICROS", default=5_000_000)  # granted to each new organisation
+PERIOD_GRACE_S = integer("PERIOD_GRACE_S", default=3600)  # a month is closed this long after its end
+
+# --- the rest -----------------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+LOCALE_PATHS = [ROOT / "locale"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W021"] if not IS_HTTPS else []
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": text("LOG_LEVEL", default="INFO")},
+    "loggers": {"django.request": {"level": "ERROR"}, "httpx": {"level": "WARNING"}},
+}
+UNFOLD = {
+    "SITE_TITLE": "Modelyard console",
+    "SITE_HEADER": "Modelyard",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": True,
+    "DASHBOARD_CALLBACK": "apps.console.dashboard.dashboard",
+}

@@ -1,0 +1,49 @@
+"""Every public address on one screen, in pipeline order. The addresses under each prefix live with their stage."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from apps.web import health
+
+api_v1 = [
+    path("", include("apps.accounts.urls_api")),
+    path("", include("apps.compute.urls_api")),
+    path("", include("apps.datasets.urls_api")),
+    path("", include("apps.training.urls_api")),
+    path("", include("apps.registry.urls_api")),
+    path("", include("apps.endpoints.urls_api")),
+    path("", include("apps.metering.urls_api")),
+    path("", include("apps.billing.urls_api")),
+    path("schema", SpectacularAPIView.as_view(), name="api-schema"),
+]
+
+internal_v1 = [
+    path("", include("apps.compute.urls_internal")),
+    path("", include("apps.training.urls_internal")),
+    path("", include("apps.registry.urls_internal")),
+    path("", include("apps.endpoints.urls_internal")),
+    path("", include("apps.metering.urls_internal")),
+]
+
+pages = [  # of one organisation: /o/<slug>/…
+    path("", include("apps.web.urls_organisation")),
+    path("", include("apps.accounts.urls")),
+    path("", include("apps.datasets.urls")),
+    path("", include("apps.training.urls")),
+    path("", include("apps.registry.urls")),
+    path("", include("apps.endpoints.urls")),
+    path("", include("apps.metering.urls")),
+    path("", include("apps.billing.urls")),
+]
+
+urlpatterns = [
+    path("", include("apps.web.urls")),
+    path("accounts/", include("allauth.account.urls")),
+    path("o/<slug:organisation>/", include(pages)),
+    path("api/v1/", include(api_v1)),
+    path("internal/v1/", include(internal_v1)),
+    path("stripe/", include("apps.billing.urls_stripe")),
+    path("console/", admin.site.urls),
+    path("healthz", health.healthz, name="healthz"),
+]
