@@ -5,7 +5,6 @@ Each child leads a process group; whatever is left of a group after its leader e
 """
 
 import contextlib
-import logging
 import os
 import queue
 import signal
@@ -15,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -27,8 +26,6 @@ _FIRST_RESTART_S = 0.5
 _LONGEST_RESTART_S = 15.0
 _STEADY_S = 20.0  # a child that lived this long starts again without delay growth
 _POLL_S = 0.1
-
-log = logging.getLogger("embedded")
 
 
 class StartFailed(RuntimeError):
@@ -44,6 +41,7 @@ class Program:
     env: Mapping[str, str] | None = None  # None: the supervisor's own
     cwd: Path | None = None
     ready: Callable[[], bool] | None = None  # None: ready as soon as it runs
+    ready_line: str = ""  # or: ready once its log says this
     ready_within_s: float = 60.0
     stop_signal: int = signal.SIGTERM
     stop_within_s: float = 10.0
@@ -60,16 +58,29 @@ class _Child:
     wanted: bool = True
     crashes: int = 0
     restart_at: float = 0.0
-    starts: int = field(default=0)
+    starts: int = 0
+    said_ready: bool = False
+
+    def is_ready(self) -> bool:
+        if self.program.ready_line:
+            return self.said_ready
+        return self.program.ready is None or self.program.ready()
 
 
 class Supervisor:
     """Owns the children of one installation. Use it as a context manager: leaving it stops everything."""
 
-    def __init__(self, logs: Path, *, echo: Callable[[str, str], None] | None = None) -> None:
+    def __init__(
+        self,
+        logs: Path,
+        *,
+        echo: Callable[[str, str], None] = lambda name, line: None,
+        note: Callable[[str, str], None] = lambda name, line: None,
+    ) -> None:
         self.logs = logs
         self.logs.mkdir(parents=True, exist_ok=True)
-        self._echo = echo or (lambda name, line: None)
+        self._echo = echo  # what a child prints
+        self._note = note  # what we have to say about a child
         self._children: dict[str, _Child] = {}
         self._calls: queue.Queue[tuple[Callable[[], None], Future[None]] | None] = queue.Queue()
         self._closing = threading.Event()
@@ -86,7 +97,7 @@ class Supervisor:
 
     def start(self, program: Program, *, wait: bool = True) -> None:
         """Start a child and wait until it is ready. Raises StartFailed with the end of its log."""
-        child = _Child(program, LogFile(self.logs / f"{program.name}.log", lambda line: self._echo(program.name, line)))
+        child = _Child(program, LogFile(self.logs / f"{program.name}.log", lambda line: self._hear(program.name, line)))
         self._children[program.name] = child
         self._in_thread(lambda: self._spawn(child))
         if wait:
@@ -100,7 +111,7 @@ class Supervisor:
             if child.process is None or child.process.poll() is not None:
                 child.wanted = False
                 raise StartFailed(f"{name} ended while starting (see {child.log.path}):\n{child.log.tail()}")
-            if child.program.ready is None or child.program.ready():
+            if child.is_ready():
                 return
             if time.monotonic() > deadline:
                 raise StartFailed(
@@ -156,6 +167,12 @@ class Supervisor:
         for child in self._children.values():
             child.log.close()
 
+    def _hear(self, name: str, line: str) -> None:
+        child = self._children[name]
+        if child.program.ready_line and child.program.ready_line in line:
+            child.said_ready = True
+        self._echo(name, line)
+
     # in the supervisor's thread
 
     def _in_thread(self, call: Callable[[], None]) -> None:
@@ -199,12 +216,13 @@ class Supervisor:
         delay_s = min(_FIRST_RESTART_S * 2 ** (child.crashes - 1), _LONGEST_RESTART_S)
         child.restart_at = now + delay_s
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        self._echo(child.program.name, f"ended ({how}); starting it again in {delay_s:.1f} s, log: {child.log.path}")
+        self._note(child.program.name, f"ended ({how}); starting it again in {delay_s:.1f} s, log: {child.log.path}")
 
     def _spawn(self, child: _Child) -> None:
         program = child.program
+        child.said_ready = False
         uid, gid = program.user
-        argv = [sys.executable, "-S", "-E", launch.__file__, str(os.getpid()), str(program.death_signal.__int__())]
+        argv = [sys.executable, "-S", "-E", launch.__file__, str(os.getpid()), str(int(program.death_signal))]
         child.process = subprocess.Popen(
             [*argv, str(uid), str(gid), "--", *program.argv],
             env=None if program.env is None else dict(program.env),
@@ -229,7 +247,7 @@ class Supervisor:
             try:
                 process.wait(child.program.stop_within_s)
             except subprocess.TimeoutExpired:
-                self._echo(child.program.name, f"did not stop within {child.program.stop_within_s:.0f} s; killing it")
+                self._note(child.program.name, f"did not stop within {child.program.stop_within_s:.0f} s; killing it")
         _kill_group(process.pid)
         process.wait()
 

@@ -1,4 +1,4 @@
-"""The two embedded servers together: started where no address is given, their addresses recorded for other processes."""
+"""The two embedded servers together: started where no address is given, and recorded for other processes."""
 
 import os
 from pathlib import Path

@@ -8,6 +8,8 @@ import os
 
 from celery import Celery
 
+from modelyard.env import data_dir
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "modelyard.settings")
 
 CONTROL_QUEUE = "control"
@@ -23,6 +25,7 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_transport_options={"socket_timeout": 5, "socket_connect_timeout": 2, "health_check_interval": 10},
     task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2},
+    beat_schedule_filename=str(data_dir() / "beat-schedule"),
     timezone="UTC",
     enable_utc=True,
 )

@@ -1,0 +1,60 @@
+# Everything a developer or an operator of one machine types. `make` alone prints this list.
+
+PYTHON ?= python3
+VENV   := .venv
+RUN    := $(VENV)/bin/python
+READY  := $(VENV)/.installed
+PATHS  := PYTHONPATH=platform:.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test test-fast test-all chaos lint format types lock error-pages clean
+
+help: ## Print this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+demo: $(READY) ## The whole road on real data: upload, train, export, deploy, predict, bill; Ctrl-C stops it
+	@$(RUN) manage.py demo
+
+up: $(READY) ## The platform without the demo data; Ctrl-C stops it
+	@$(RUN) manage.py up
+
+test: $(READY) ## The whole default suite, on embedded PostgreSQL and Valkey
+	@$(RUN) -m pytest
+
+test-fast: $(READY) ## Without tests that train, start the whole stack, kill processes or drive a browser
+	@$(RUN) -m pytest -m "not slow and not chaos and not browser"
+
+test-all: $(READY) ## The suite, then the long kill tests
+	@$(RUN) -m pytest
+	@$(MAKE) chaos
+
+chaos: $(READY) ## The long versions of the tests that kill real processes
+	@CHAOS=long $(RUN) -m pytest -m chaos --timeout 1200
+
+lint: $(READY) ## Style, formatting, import contracts, types
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(PATHS) $(VENV)/bin/lint-imports
+	@$(PATHS) $(VENV)/bin/mypy
+
+format: $(READY) ## Format the code
+	@$(VENV)/bin/ruff check --fix-only --quiet .
+	@$(VENV)/bin/ruff format .
+
+error-pages: $(READY) ## Write docs/errors/ again from the catalogue of failure codes
+	@$(PATHS) $(RUN) scripts/error_pages.py
+
+lock: ## Freeze what pyproject.toml pulls in to constraints.txt, from a fresh environment
+	@sh scripts/lock.sh $(PYTHON)
+
+clean: ## Remove the environment and the data of `make demo` and `make up`
+	rm -rf $(VENV) var
+
+# The environment is made once per pyproject.toml and constraints.txt. pip's own configuration is honoured.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+	  || { echo "Python 3.11 is needed and '$(PYTHON)' is another one: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Creating the environment in $(VENV): a few minutes and about 2.5 GB, once."
+	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --constraint constraints.txt --editable '.[train,dev]'
+	@touch $@
