@@ -27,17 +27,20 @@ class ConfigRevision(models.Model):
 class Endpoint(models.Model):
     """A name that answers. The name is unique among the organisation's living endpoints."""
 
-    STATES = [(s, s) for s in ("starting", "ready", "failed", "paused", "deleted")]
+    STATES = [(s, s) for s in ("starting", "ready", "failed")]
 
     id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "ep"), editable=False)
     organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="endpoints")
     name = models.SlugField(max_length=60)
-    latency_class = models.CharField(max_length=10, choices=[("realtime", "realtime"), ("batch", "batch")], default="realtime")
+    latency_class = models.CharField(
+        max_length=10, choices=[("realtime", "realtime"), ("batch", "batch")], default="realtime"
+    )
     slo_ms = models.FloatField(default=100.0)
     policies = models.JSONField(default=list, blank=True)  # list of serving.RatePolicy dicts
     state = models.CharField(max_length=10, choices=STATES, default="starting")
     state_detail = models.CharField(max_length=300, blank=True)
-    edition = models.PositiveIntegerField(default=1)  # for ETag / If-Match
+    paused_at = models.DateTimeField(null=True, blank=True)  # set: answers 409 until resumed
+    edition = models.PositiveIntegerField(default=1)  # grows with each change: ETag, and the rollback history
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -54,6 +57,13 @@ class Endpoint(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def shown_state(self) -> str:
+        """The state as people see it: deletion and pause outrank what the nodes report."""
+        if self.deleted_at:
+            return "deleted"
+        return "paused" if self.paused_at else self.state
 
 
 class Deployment(models.Model):
@@ -102,7 +112,9 @@ class Batch(models.Model):
     organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="batches")
     endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, null=True, blank=True, related_name="batches")
     model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
-    dataset_version = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    dataset_version = models.ForeignKey(
+        DatasetVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     input_key = models.CharField(max_length=200)
     input_format = models.CharField(max_length=10)
     input_name = models.CharField(max_length=255, blank=True)

@@ -252,6 +252,7 @@ IS_STRIPE_DOUBLE = STRIPE_SECRET_KEY == "sk_test_double"
 
 # --- money ------------------------------------------------------------------------------------------------------------
 WELCOME_CREDIT_MICROS = integer("WELCOME_CREDIT_MICROS", default=5_000_000)  # granted to each new organisation
+ORGANISATION_REQUESTS_PER_MINUTE = integer("ORGANISATION_REQUESTS_PER_MINUTE", default=600_000)  # fair-use ceiling
 PERIOD_GRACE_S = integer("PERIOD_GRACE_S", default=3600)  # a month is closed this long after its end
 
 # --- the rest -----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,62 @@
+"""Internal API for serve nodes: the snapshot, the packages, what they report (docs/internal-api.md)."""
+
+from django.core.files.storage import default_storage
+from django.http import FileResponse
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.compute.authentication import NodeAuthentication
+from apps.endpoints.queries import package_file
+from apps.endpoints.services.publish_config import build_config, current_revision
+from apps.endpoints.services.record_serving_status import record_serving_status
+from contracts.problems import Problem
+from contracts.wire import to_wire
+
+PACKAGE_FILES = ("model.onnx", "manifest.json")
+
+
+class NodeView(APIView):
+    """Answers nodes only; the token says which."""
+
+    authentication_classes = (NodeAuthentication,)
+    permission_classes = ()
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.auth is None:
+            raise Problem("yours:not-authenticated", "Send the node's token.")
+
+
+class Config(NodeView):
+    def get(self, request: Request) -> Response:
+        revision = current_revision()
+        if request.query_params.get("after") == str(revision):
+            return Response(status=204)
+        return Response(to_wire(build_config(revision)))
+
+
+class PackageFile(NodeView):
+    def get(self, request: Request, sha256: str, name: str) -> FileResponse:
+        stored = package_file(sha256, name) if name in PACKAGE_FILES else None
+        if stored is None:
+            raise Problem("yours:not-found", "There is no such package.")
+        answer = FileResponse(default_storage.open(stored["storage_key"]))
+        answer["X-Content-Sha256"] = stored["sha256"]
+        answer["Cache-Control"] = "private, max-age=31536000, immutable"
+        return answer
+
+
+class ServingStatus(NodeView):
+    def post(self, request: Request) -> Response:
+        body = request.data if isinstance(request.data, dict) else {}
+        endpoints = body.get("endpoints")
+        if not isinstance(endpoints, list) or not isinstance(body.get("revision"), int):
+            raise Problem("yours:malformed", "Send {boot, revision, endpoints: […]}.")
+        record_serving_status(
+            request.auth,
+            boot=str(body.get("boot", ""))[:60],
+            revision=body["revision"],
+            endpoints=[item for item in endpoints if isinstance(item, dict)],
+        )
+        return Response(status=204)

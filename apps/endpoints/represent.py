@@ -1,0 +1,127 @@
+"""Endpoints and batches as the REST API shows them."""
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from apps.endpoints.models import Batch, Endpoint
+from apps.endpoints.queries import present_deployments
+from contracts.failures import FAILURES
+
+
+class Limit(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=40)
+    quota = serializers.IntegerField(min_value=1)
+    window_s = serializers.IntegerField(min_value=1)
+    burst = serializers.IntegerField(min_value=0, default=0, required=False)
+
+
+class DeploymentBody(serializers.Serializer[Any]):
+    model_version = serializers.CharField(max_length=40)
+    weight = serializers.IntegerField(min_value=0, max_value=100, default=100)
+    shadow = serializers.BooleanField(default=False)
+
+
+class DeploymentAnswer(DeploymentBody):
+    id = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class EndpointBody(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=60)
+    model_version = serializers.CharField(max_length=40)
+    latency_class = serializers.ChoiceField(["realtime", "batch"], default="realtime")
+    limits = Limit(many=True, required=False)
+
+
+class EndpointChange(serializers.Serializer[Any]):
+    deployments = DeploymentBody(many=True, required=False)
+    limits = Limit(many=True, required=False)
+    paused = serializers.BooleanField(required=False)
+    slo_ms = serializers.FloatField(required=False)
+    force = serializers.BooleanField(default=False, help_text="Deploy even if present callers could not call it.")
+
+
+class EndpointAnswer(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    name = serializers.CharField()
+    state = serializers.ChoiceField(["starting", "ready", "failed", "paused", "deleted"])
+    state_detail = serializers.CharField(allow_blank=True)
+    latency_class = serializers.CharField()
+    slo_ms = serializers.FloatField()
+    url = serializers.URLField()
+    limits = Limit(many=True)
+    deployments = DeploymentAnswer(many=True)
+    edition = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class BatchAnswer(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    state = serializers.ChoiceField(["queued", "running", "succeeded", "failed", "cancelled"])
+    endpoint = serializers.CharField(allow_null=True)
+    model_version = serializers.CharField()
+    dataset_version = serializers.CharField(allow_null=True)
+    progress = serializers.FloatField(help_text="0 to 1")
+    rows = serializers.IntegerField(help_text="At most; newlines inside quotes count until the file is read.")
+    rows_done = serializers.IntegerField()
+    rows_failed = serializers.IntegerField()
+    errors = serializers.ListField(child=serializers.DictField(), help_text="The first 100 rows that failed.")
+    cost_micros = serializers.IntegerField()
+    result_url = serializers.CharField(allow_null=True)
+    error = serializers.DictField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+def endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
+    present = getattr(endpoint, "present", None)
+    rows = list(present_deployments().filter(endpoint=endpoint)) if present is None else present
+    return {
+        "id": endpoint.id,
+        "name": endpoint.name,
+        "state": endpoint.shown_state,
+        "state_detail": endpoint.state_detail,
+        "latency_class": endpoint.latency_class,
+        "slo_ms": endpoint.slo_ms,
+        "url": f"{settings.SERVE_PUBLIC_URL}/v1/predict/{endpoint.name}",
+        "limits": endpoint.policies,
+        "deployments": [
+            {
+                "id": row.id,
+                "model_version": row.model_version_id,
+                "weight": row.weight,
+                "shadow": row.shadow,
+                "created_at": row.created_at,
+            }
+            for row in rows
+        ],
+        "edition": endpoint.edition,
+        "created_at": endpoint.created_at,
+        "updated_at": endpoint.updated_at,
+    }
+
+
+def batch_json(batch: Batch) -> dict[str, Any]:
+    failure = FAILURES.get(batch.error_code)
+    progress = 1.0 if batch.state == "succeeded" else min(1.0, batch.rows_done / max(1, batch.rows))
+    return {
+        "id": batch.id,
+        "state": batch.state,
+        "endpoint": batch.endpoint_id,
+        "model_version": batch.model_version_id,
+        "dataset_version": batch.dataset_version_id,
+        "progress": round(progress, 4),
+        "rows": batch.rows,
+        "rows_done": batch.rows_done,
+        "rows_failed": batch.rows_failed,
+        "errors": batch.errors,
+        "cost_micros": batch.cost_micros,
+        "result_url": f"/api/v1/batches/{batch.id}/result" if batch.state == "succeeded" else None,
+        "error": failure
+        and {"code": failure.code, "title": failure.title, "detail": batch.error_detail, "fix": failure.fix},
+        "created_at": batch.created_at,
+        "finished_at": batch.finished_at,
+    }

@@ -1,0 +1,90 @@
+"""Decisions about endpoints that need only values: names, weights, limits, who may replace whom."""
+
+import re
+from dataclasses import asdict
+from typing import Any
+
+from contracts.serving import RatePolicy
+
+NAME_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
+MAX_POLICIES = 8
+MAX_WINDOW_S = 31 * 86_400
+
+# Each new endpoint starts with this limit; it is shown and can be changed on its page.
+DEFAULT_ENDPOINT_POLICY = RatePolicy(name="endpoint", quota=6_000, window_s=60)
+
+
+def name_objection(name: str) -> str:
+    """Say why a name cannot be an endpoint's, or return an empty string."""
+    if NAME_PATTERN.fullmatch(name):
+        return ""
+    return "use 1 to 60 lower-case letters, digits and inner hyphens"
+
+
+def weight_objection(weights: list[int]) -> str:
+    """Live (non-shadow) weights are whole percentages that sum to 100."""
+    if not weights:
+        return "at least one deployment must take traffic"
+    if any(weight < 0 or weight > 100 for weight in weights):
+        return "each weight is a whole number from 0 to 100"
+    if sum(weights) != 100:
+        return f"the weights sum to {sum(weights)}, not to 100"
+    return ""
+
+
+def parse_policies(raw: list[Any]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """Return (clean policies as dicts, errors as {location, message, fix})."""
+    errors: list[dict[str, str]] = []
+    clean: list[dict[str, Any]] = []
+    if len(raw) > MAX_POLICIES:
+        errors.append(_error("limits", f"there are {len(raw)} limits", f"keep at most {MAX_POLICIES}"))
+    for index, item in enumerate(raw[:MAX_POLICIES]):
+        where = f"limits[{index}]"
+        if not isinstance(item, dict):
+            errors.append(_error(where, "is not an object", "send {name, quota, window_s, burst?}"))
+            continue
+        policy = _parse_policy(item, where, errors)
+        if policy is not None:
+            clean.append(asdict(policy))
+    names = [policy["name"] for policy in clean]
+    if len(set(names)) != len(names):
+        errors.append(_error("limits", "two limits have the same name", "name each limit differently"))
+    return clean, errors
+
+
+def _parse_policy(item: dict[str, Any], where: str, errors: list[dict[str, str]]) -> RatePolicy | None:
+    before = len(errors)
+    name = str(item.get("name") or "limit")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name):
+        errors.append(_error(f"{where}.name", "has characters a header cannot carry", "use letters, digits, - and _"))
+    numbers = {}
+    for field, least, most in (("quota", 1, 10**9), ("window_s", 1, MAX_WINDOW_S), ("burst", 0, 10**9)):
+        value = item.get(field, 0 if field == "burst" else None)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            errors.append(_error(f"{where}.{field}", f"is {value!r}", f"send a whole number from {least} to {most}"))
+        numbers[field] = value
+    if len(errors) > before:
+        return None
+    return RatePolicy(name=name, **numbers)
+
+
+def schema_objections(new: dict[str, Any], old: dict[str, Any]) -> list[str]:
+    """Say why callers of the `old` manifest could not call the `new` one. Empty: they can."""
+    objections = []
+    if new.get("task") != old.get("task"):
+        return [f"the task changes from {old.get('task')} to {new.get('task')}"]
+    known = {column["name"]: column for column in old.get("columns", [])}
+    for column in new.get("columns", []):
+        before = known.get(column["name"])
+        if before is None and column.get("required"):
+            objections.append(f"the column {column['name']!r} is new and required")
+        elif before is not None and column["type"] != before["type"]:
+            objections.append(f"the column {column['name']!r} changes from {before['type']} to {column['type']}")
+    lost = set(old.get("meaning", {}).get("classes", [])) - set(new.get("meaning", {}).get("classes", []))
+    if lost:
+        objections.append(f"the classes {', '.join(sorted(lost))} are gone")
+    return objections
+
+
+def _error(location: str, message: str, fix: str) -> dict[str, str]:
+    return {"location": location, "message": message, "fix": fix}

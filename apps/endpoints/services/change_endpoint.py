@@ -1,0 +1,98 @@
+"""Change what an endpoint serves, its limits, its pace, or pause it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from apps.accounts.models import ApiKey, User
+from apps.accounts.services.record_audit import record_audit
+from apps.endpoints import rules
+from apps.endpoints.models import Deployment, Endpoint
+from apps.endpoints.queries import version_or_problem
+from contracts.problems import Problem
+
+
+def change_endpoint(
+    endpoint: Endpoint,
+    *,
+    deployments: Sequence[dict[str, Any]] | None = None,
+    policies: Sequence[dict[str, Any]] | None = None,
+    paused: bool | None = None,
+    slo_ms: float | None = None,
+    force: bool = False,
+    expected_edition: int | None = None,
+    by: User | ApiKey | None = None,
+) -> Endpoint:
+    """Apply the changes in one transaction and return the endpoint as it is then.
+
+    `deployments`: [{"model_version": id, "weight": percent, "shadow": bool}]; the whole new set. A set whose schema
+    breaks present callers is refused unless `force`. Raises yours:stale, yours:invalid, yours:state, yours:not-found.
+    """
+    with transaction.atomic():
+        locked = Endpoint.objects.select_for_update().filter(id=endpoint.id, deleted_at=None).first()
+        if locked is None:
+            raise Problem("yours:not-found", "This endpoint was deleted meanwhile.")
+        if expected_edition is not None and locked.edition != expected_edition:
+            raise Problem("yours:stale")
+        locked.edition += 1
+        if deployments is not None:
+            replace_deployments(locked, deployments, force=force)
+        if policies is not None:
+            clean, errors = rules.parse_policies(list(policies))
+            if errors:
+                raise Problem("yours:invalid", errors=errors)
+            locked.policies = clean
+        if paused is not None:
+            locked.paused_at = timezone.now() if paused else None
+        if slo_ms is not None:
+            if not 1 <= slo_ms <= 600_000:
+                error = {"location": "slo_ms", "message": f"is {slo_ms}", "fix": "send 1 to 600000"}
+                raise Problem("yours:invalid", errors=[error])
+            locked.slo_ms = slo_ms
+        locked.save()
+        changed = {"deployments": deployments, "limits": policies, "paused": paused, "slo_ms": slo_ms}
+        record_audit(
+            locked.organisation,
+            actor=by or "system",
+            action="endpoint.change",
+            subject=locked.id,
+            details={name: value for name, value in changed.items() if value is not None},
+        )
+    return locked
+
+
+def replace_deployments(endpoint: Endpoint, wanted: Sequence[dict[str, Any]], *, force: bool) -> None:
+    """Retire the present set and bring the wanted one in, inside the caller's transaction, under its edition."""
+    organisation = endpoint.organisation
+    rows = []
+    for item in wanted:
+        version = version_or_problem(organisation, str(item.get("model_version", "")))
+        weight, shadow = item.get("weight", 100), bool(item.get("shadow", False))
+        if isinstance(weight, bool) or not isinstance(weight, int):
+            error = {"location": "deployments.weight", "message": f"is {weight!r}", "fix": "send a whole percentage"}
+            raise Problem("yours:invalid", errors=[error])
+        rows.append(
+            Deployment(endpoint=endpoint, model_version=version, weight=weight, shadow=shadow, edition=endpoint.edition)
+        )
+    objection = rules.weight_objection([row.weight for row in rows if not row.shadow])
+    if objection:
+        raise Problem("yours:invalid", errors=[{"location": "deployments", "message": objection, "fix": "sum to 100"}])
+    present = list(endpoint.deployments.filter(retired_at=None).select_related("model_version"))
+    if not force:
+        _refuse_breaking(rows, present)
+    endpoint.deployments.filter(retired_at=None).update(retired_at=timezone.now())
+    Deployment.objects.bulk_create(rows)
+
+
+def _refuse_breaking(rows: list[Deployment], present: list[Deployment]) -> None:
+    serving = next((old for old in present if not old.shadow), None)
+    if serving is None:
+        return
+    for row in rows:
+        objections = rules.schema_objections(row.model_version.manifest, serving.model_version.manifest)
+        if objections:
+            fix = "make a new endpoint for it, or send force: true if your callers are ready"
+            errors = [{"location": "deployments", "message": text, "fix": fix} for text in objections]
+            raise Problem("yours:state", "Present callers could not call this version.", errors=errors)

@@ -1,0 +1,67 @@
+"""Give a model version a name that answers."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from apps.accounts.models import ApiKey, Organisation, User
+from apps.accounts.services.record_audit import record_audit
+from apps.endpoints import rules
+from apps.endpoints.models import Deployment, Endpoint
+from apps.registry.models import ModelVersion
+from contracts.problems import Problem
+
+
+def create_endpoint(
+    organisation: Organisation,
+    *,
+    name: str,
+    model_version: ModelVersion,
+    latency_class: str = "realtime",
+    policies: Sequence[dict[str, Any]] | None = None,
+    created_by: User | ApiKey | None = None,
+) -> Endpoint:
+    """Create endpoint and first deployment; serve nodes learn of it by the revision that the insert bumps.
+
+    Raises yours:invalid (name, class, limits), yours:conflict (name taken).
+    """
+    clean = _validated(name, latency_class, policies)
+    try:
+        with transaction.atomic():
+            endpoint = Endpoint.objects.create(
+                organisation=organisation,
+                name=name,
+                latency_class=latency_class,
+                policies=clean,
+                created_by=created_by if isinstance(created_by, User) else None,
+            )
+            Deployment.objects.create(endpoint=endpoint, model_version=model_version, weight=100, edition=1)
+            record_audit(
+                organisation,
+                actor=created_by or "system",
+                action="endpoint.create",
+                subject=endpoint.id,
+                details={"name": name, "model_version": model_version.id},
+            )
+    except IntegrityError as error:
+        if "endpoint_name_once" not in str(error):
+            raise
+        raise Problem("yours:conflict", f"An endpoint named {name!r} exists already; choose another name.") from error
+    return endpoint
+
+
+def _validated(name: str, latency_class: str, policies: Sequence[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    errors = []
+    objection = rules.name_objection(name)
+    if objection:
+        errors.append({"location": "name", "message": f"{name!r} cannot be a name", "fix": objection})
+    if latency_class not in ("realtime", "batch"):
+        errors.append({"location": "latency_class", "message": f"is {latency_class!r}", "fix": "realtime or batch"})
+    raw = [asdict(rules.DEFAULT_ENDPOINT_POLICY)] if policies is None else list(policies)
+    clean, policy_errors = rules.parse_policies(raw)
+    errors += policy_errors
+    if errors:
+        raise Problem("yours:invalid", errors=errors)
+    return clean
