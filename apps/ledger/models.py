@@ -40,7 +40,7 @@ class LedgerTransaction(models.Model):
     """A business fact about money. `ref` is unique: the same fact can be posted twice and counts once."""
 
     id = models.BigAutoField(primary_key=True)
-    kind = models.CharField(max_length=40)  # grant, topup, hold, release, usage, lease, lease_close, refund, reversal
+    kind = models.CharField(max_length=40)  # grant, topup, hold, release, usage, lease, lease-close, reversal
     ref = models.CharField(max_length=200, unique=True)
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, null=True, related_name="+")
     at = models.DateTimeField()  # when it happened; periods are chosen by it
@@ -54,8 +54,7 @@ class LedgerTransaction(models.Model):
 
 
 class LedgerEntry(models.Model):
-    """One side of a transaction. Accounts are names: customer:<org>, held:<org>, revenue:<org>, funding:stripe,
-    funding:grant, rounding, overage:<org>. Customer and held balances are what we owe, so credit is positive there."""
+    """One side of a transaction. Accounts and signs: apps/ledger/rules.py."""
 
     id = models.BigAutoField(primary_key=True)
     transaction = models.ForeignKey(LedgerTransaction, on_delete=models.PROTECT, related_name="entries")
@@ -80,7 +79,9 @@ class Budget(models.Model):
     scope = models.CharField(max_length=12, choices=[(s, s) for s in ("organisation", "endpoint", "key")])
     scope_id = models.CharField(max_length=40)  # id of the organisation, endpoint or key
     limit_micros = models.BigIntegerField()
-    period = models.CharField(max_length=10, choices=[("month", "calendar month"), ("total", "in total")], default="month")
+    period = models.CharField(
+        max_length=10, choices=[("month", "calendar month"), ("total", "in total")], default="month"
+    )
     is_hard = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
@@ -98,7 +99,7 @@ class Wallet(models.Model):
     """Something that can be spent from, by holds and leases: an organisation's credit, or a hard budget's period.
 
     Credit wallets mirror the ledger: available == balance of customer:<org>, held == balance of held:<org>.
-    Budget wallets: limit == available + held + spent. `available` may go down to -overdraft (post-paid customers).
+    Budget wallets: limit == available + held + spent; they move on their row only, without ledger entries. `available` may go down to -overdraft (post-paid customers).
     """
 
     id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "wal"), editable=False)
@@ -119,8 +120,12 @@ class Wallet(models.Model):
             models.CheckConstraint(condition=Q(available_micros__gte=-F("overdraft_micros")), name="never_overspent"),
             models.CheckConstraint(condition=Q(held_micros__gte=0), name="held_not_negative"),
             models.UniqueConstraint(fields=["organisation"], condition=Q(budget=None), name="one_credit_wallet"),
-            models.UniqueConstraint(fields=["budget", "period_start"], nulls_distinct=False,
-                                    condition=Q(budget__isnull=False), name="one_wallet_per_period"),
+            models.UniqueConstraint(
+                fields=["budget", "period_start"],
+                nulls_distinct=False,
+                condition=Q(budget__isnull=False),
+                name="one_wallet_per_period",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -135,6 +140,7 @@ class Hold(models.Model):
     subject = models.CharField(max_length=60, unique=True)  # run_… or bat_…
     amount_micros = models.BigIntegerField()
     charged_micros = models.BigIntegerField(default=0)
+    budget_wallets = models.JSONField(default=list)  # ids of hard budgets' wallets that hold the same amount
     state = models.CharField(max_length=10, default="open")
     opened_at = models.DateTimeField(auto_now_add=True)
     closed_at = models.DateTimeField(null=True, blank=True)

@@ -1,5 +1,6 @@
 """Leases of credit to serve nodes, usage events, and the journal cursors that make replay a no-op."""
 
+from datetime import date
 from functools import partial
 
 from django.db import models
@@ -69,6 +70,34 @@ class UsageEvent(models.Model):
         return self.id
 
 
+class PeriodWatermark(models.Model):
+    """Months before `open_from` are closed for this organisation: what arrives later is billed in an open month."""
+
+    organisation = models.OneToOneField(Organisation, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    open_from = models.DateField(default=date(1970, 1, 1))
+
+    def __str__(self) -> str:
+        return f"{self.organisation_id} from {self.open_from}"
+
+
+class RefusedUsage(models.Model):
+    """A journal record that cannot be billed as it stands (wrong amount, unknown price …), kept for the operators."""
+
+    digest = models.CharField(primary_key=True, max_length=64)  # of the record: a replayed one is the same row
+    node = models.ForeignKey(Node, on_delete=models.PROTECT, related_name="+")
+    segment = models.CharField(max_length=80)
+    record = models.JSONField()
+    reason = models.CharField(max_length=300)
+    refused_at = models.DateTimeField(auto_now_add=True)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "refused usage"
+
+    def __str__(self) -> str:
+        return self.reason
+
+
 class JournalCursor(models.Model):
     """How far a segment of a node's journal has been posted to the ledger."""
 
@@ -76,6 +105,7 @@ class JournalCursor(models.Model):
     node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="+")
     segment = models.CharField(max_length=80)
     offset = models.BigIntegerField(default=0)
+    posts = models.BigIntegerField(default=0)  # how many posts were absorbed; makes each ledger ref its own
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 METER_PREDICTIONS = "predictions"  # unit: one row, image or text answered
 METER_BATCH_ROWS = "batch_rows"  # unit: one row answered offline
 METER_TRAINING_SECONDS = "training_compute_seconds"  # unit: one second of a pool's machine
+METER_OVERAGE = "overage"  # unit: one micro that was delivered but is not charged; its amount is negative
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class UsagePost:
 class UsageAnswer:
     cursor: int  # journal up to here is in the ledger
     duplicates: list[str] = field(default_factory=list)  # record ids that were there already
+    refused: list[str] = field(default_factory=list)  # record ids kept for the operators: not billable as they stand
 
 
 @dataclass(frozen=True)

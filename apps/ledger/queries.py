@@ -1,0 +1,54 @@
+"""Reads of the ledger: prices at a moment, balances, statements, wallets of budgets."""
+
+from datetime import datetime
+
+from django.db.models import Q, QuerySet, Sum
+from django.utils import timezone
+
+from apps.accounts.models import Organisation
+from apps.ledger.models import LedgerEntry, Price, Wallet
+from apps.ledger.rules import customer_account
+from contracts.problems import Problem
+
+
+def price_at(meter: str, *, dimension: str, currency: str, at: datetime | None = None) -> Price:
+    """Return the price book's row in force at `at`. Problem ours:internal when the book has a hole."""
+    price = (
+        Price.objects.filter(
+            meter=meter, dimension=dimension, currency=currency, effective_from__lte=at or timezone.now()
+        )
+        .order_by("-effective_from")
+        .first()
+    )
+    if price is None:
+        raise Problem("ours:internal", f"The price book has no price for {meter} ({dimension or 'any'}) in {currency}.")
+    return price
+
+
+def balance_of(account: str, currency: str) -> int:
+    """Return an account's balance in micros."""
+    total = LedgerEntry.objects.filter(account=account, currency=currency).aggregate(total=Sum("amount_micros"))
+    return int(total["total"] or 0)
+
+
+def statement_of(organisation: Organisation) -> QuerySet[LedgerEntry]:
+    """Return what moved the organisation's spendable credit: top-ups, grants, holds, leases and what came back."""
+    return LedgerEntry.objects.filter(
+        transaction__organisation=organisation, account=customer_account(organisation.pk)
+    ).select_related("transaction")
+
+
+def live_budget_wallets(at: datetime | None = None) -> QuerySet[Wallet]:
+    """Return the wallets of hard budgets in force at `at`."""
+    moment = at or timezone.now()
+    return Wallet.objects.filter(
+        Q(period_start=None) | Q(period_start__lte=moment, period_end__gt=moment),
+        budget__is_hard=True,
+        budget__deleted_at=None,
+    ).select_related("budget")
+
+
+def budget_wallets_of(organisation: Organisation, at: datetime | None = None) -> list[Wallet]:
+    """Return the wallets of hard budgets over the whole organisation."""
+    wallets = live_budget_wallets(at).filter(organisation=organisation, budget__scope="organisation")
+    return list(wallets.order_by("pk"))

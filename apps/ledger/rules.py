@@ -1,0 +1,71 @@
+"""Names of ledger accounts, the sign convention, and which entries a movement of money makes.
+
+Sign convention, once for all: an entry's amount is positive where we owe or have earned, negative where it came from.
+    customer:<org>   positive: credit the organisation may still spend   == credit wallet `available`
+    held:<org>       positive: credit set aside in leases and holds      == credit wallet `held`
+    revenue:<org>    positive: what usage has earned                     == credit wallet `spent` == sum of usage events
+    overage:<org>    positive: usage that was delivered but is not charged, because no credit was left
+    funding:<source> negative: where credit came from (stripe, grant); written-off: negative, the contra of overage
+"""
+
+from dataclasses import dataclass
+
+WRITTEN_OFF = "written-off"
+
+
+def customer_account(organisation_id: str) -> str:
+    return f"customer:{organisation_id}"
+
+
+def held_account(organisation_id: str) -> str:
+    return f"held:{organisation_id}"
+
+
+def revenue_account(organisation_id: str) -> str:
+    return f"revenue:{organisation_id}"
+
+
+def overage_account(organisation_id: str) -> str:
+    return f"overage:{organisation_id}"
+
+
+def funding_account(source: str) -> str:
+    return f"funding:{source}"
+
+
+@dataclass(frozen=True)
+class Movement:
+    """What happens to one wallet at once; every amount is micros and not negative."""
+
+    set_aside: int = 0  # available -> held
+    give_back: int = 0  # held -> available
+    charge_held: int = 0  # held -> spent
+    charge_available: int = 0  # available -> spent
+    write_off: int = 0  # delivered, not charged; moves no wallet
+
+    def __post_init__(self) -> None:
+        parts = (self.set_aside, self.give_back, self.charge_held, self.charge_available, self.write_off)
+        if any(part < 0 for part in parts):
+            raise ValueError(f"a movement cannot be negative: {self}")
+
+    @property
+    def available_change(self) -> int:
+        return self.give_back - self.set_aside - self.charge_available
+
+    @property
+    def held_change(self) -> int:
+        return self.set_aside - self.give_back - self.charge_held
+
+    @property
+    def spent_change(self) -> int:
+        return self.charge_held + self.charge_available
+
+    def entries(self, organisation_id: str) -> dict[str, int]:
+        """Return the ledger's side of the movement, for a credit wallet. It sums to zero by construction."""
+        return {
+            customer_account(organisation_id): self.available_change,
+            held_account(organisation_id): self.held_change,
+            revenue_account(organisation_id): self.spent_change,
+            overage_account(organisation_id): self.write_off,
+            WRITTEN_OFF: -self.write_off,
+        }
