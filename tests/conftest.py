@@ -2,9 +2,22 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import redis
+from django.conf import settings
+
+if TYPE_CHECKING:
+    from tests.people import People
+    from tests.stack import RunningStack
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Quick password hashes, and static files without the manifest that only `collectstatic` makes."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +34,32 @@ def redis_server(redis_url: str) -> Iterator[redis.Redis]:
     yield client
     client.flushdb()
     client.close()
+
+
+@pytest.fixture
+def people(db: None) -> "People":
+    """Alice, Bob, Viola and Charlie (tests/people.py)."""
+    from tests.people import make_people
+
+    return make_people()
+
+
+@pytest.fixture
+def storage(tmp_path: Path, settings: object) -> Path:
+    """Django's default storage in a folder of this test."""
+    settings.STORAGES = settings.STORAGES | {  # type: ignore[attr-defined]
+        "default": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path / "storage")},
+        }
+    }
+    return tmp_path / "storage"
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator["RunningStack"]:
+    """The whole platform in real processes on free ports, as `manage.py up` runs it; started once per session."""
+    from tests.stack import running_stack
+
+    with running_stack() as running:
+        yield running

@@ -1,0 +1,48 @@
+"""The end of the demo: predictions beside the truth, what they cost, and what the invoice will say."""
+
+from typing import Any
+
+from apps.console.demo.client import Client, wait_for
+from apps.console.demo.story import ENDPOINT, Say, labelled_rows
+
+_SHOWN_ROWS = 8
+_ASKED_ROWS = 20
+
+
+def predict(client: Client, say: Say) -> dict[str, Any]:
+    """Ask the data plane about held-out rows and print the answers beside the true labels."""
+    rows, truth = labelled_rows()
+    rows, truth = rows[:_ASKED_ROWS], truth[:_ASKED_ROWS]
+    answer: dict[str, Any] = client.predict_patiently(ENDPOINT, rows)
+    predicted = [prediction["label"] for prediction in answer["predictions"]]
+    say(f"predict: {len(rows)} held-out rows in {answer['latency_ms']:.1f} ms")
+    print(f"\n    {'true':<12} {'predicted':<12} probability")
+    for prediction, label in list(zip(answer["predictions"], truth, strict=True))[:_SHOWN_ROWS]:
+        probability = max(prediction["probabilities"].values())
+        mark = "" if prediction["label"] == label else "   <- wrong"
+        print(f"    {label:<12} {prediction['label']:<12} {probability:.3f}{mark}")
+    right = sum(one == other for one, other in zip(predicted, truth, strict=True))
+    print(f"    … {right} of {len(truth)} right\n")
+    usage = answer["usage"]
+    say(f"charged: {usage['units']} predictions, {money(usage['amount_micros'])}")
+    return usage
+
+
+def show_bill(client: Client, usage: dict[str, Any], say: Say) -> None:
+    """Wait until the usage is in the ledger, then print usage and the invoice preview."""
+    seen = wait_for(
+        lambda: client.get("/usage", group_by="endpoint")["data"],
+        lambda rows: any(row.get("units", 0) >= usage["units"] for row in rows),
+        within_s=40,
+        what="the usage in the ledger",
+    )
+    for row in seen:
+        say(f"usage: {row.get('meter', ''):<26} {row['units']:>8} units  {money(row['amount_micros'])}")
+    for invoice in client.everything("/invoices"):
+        if invoice["state"] == "draft":
+            say(f"invoice preview {invoice['id']}: {money(invoice['total_micros'])}")
+
+
+def money(micros: int) -> str:
+    """Micro-units of the currency as people read them."""
+    return f"{micros / 1_000_000:.6f}".rstrip("0").ljust(4, "0") + " USD"

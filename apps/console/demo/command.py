@@ -1,0 +1,47 @@
+"""`manage.py demo`: starts the platform, tells the story, stays until Ctrl-C."""
+
+import argparse
+import time
+
+from apps.console.demo import bill, story
+from apps.console.demo.account import DemoAccount, demo_account
+from apps.console.demo.client import Client
+from embedded.command import run_stack, say
+from embedded.stack import Stack
+
+
+def demo(arguments: list[str]) -> int:
+    """Run the demo; `--once` ends after the story. Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="manage.py demo", description="The whole road on real data.")
+    parser.add_argument("--once", action="store_true", help="stop everything after the story")
+    once = parser.parse_args(arguments).once
+    return run_stack(tell, stay=not once)
+
+
+def tell(stack: Stack) -> None:
+    """The story on a running platform."""
+    started = time.monotonic()
+    account = demo_account(stack)
+    say(f"organisation {account.slug}, user {account.email}")
+    client = Client(stack.web_url, stack.serve_url, account.api_key)
+    uploaded = story.upload(client, say)
+    run = story.train(client, uploaded["version"], say)
+    story.deploy(client, run, say)
+    usage = bill.predict(client, say)
+    bill.show_bill(client, usage, say)
+    _print_farewell(stack, account)
+    say(f"the story took {time.monotonic() - started:.0f} s")
+
+
+def _print_farewell(stack: Stack, account: DemoAccount) -> None:
+    home = f"{stack.web_url}/o/{account.slug}"
+    print(
+        f"\n  log in      {stack.web_url}/accounts/login/"
+        f"\n              {account.email}   {account.password}"
+        f"\n  pages       {home}/"
+        f"\n  API key     {account.api_key}"
+        f"\n\n  curl -H 'Authorization: Bearer {account.api_key}' -H 'Content-Type: application/json' \\"
+        f'\n       -d \'{{"rows": [{{"bill_length_mm": 48.7, "flipper_length_mm": 208, "body_mass_g": 5350}}]}}\' \\'
+        f"\n       {stack.serve_url}/v1/predict/{story.ENDPOINT}\n",
+        flush=True,
+    )
