@@ -31,3 +31,4 @@ app.conf.update(
 )
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.set_default()  # else only the importing thread knows it, and requests run in threads of their own
