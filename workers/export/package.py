@@ -1,0 +1,66 @@
+"""Writes the package of a model version: model.onnx, manifest.json, parity.json, evaluation.json."""
+
+import datetime
+import importlib.metadata
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from contracts.jobs import TrainJob
+from contracts.manifests import EvaluationReport, ModelManifest, OutputMeaning, ParityCertificate, TensorSpec
+from contracts.wire import to_wire
+
+FILES = ("model.onnx", "manifest.json", "parity.json", "evaluation.json")
+LISTED_VERSIONS = ("torch", "lightgbm", "onnx", "onnxruntime", "numpy", "pyarrow", "Pillow")
+
+
+def serialise(model: onnx.ModelProto) -> bytes:
+    """One self-contained file. Raises ValueError when a tensor lies outside or an operator is not standard."""
+    for tensor in model.graph.initializer:
+        if tensor.external_data or tensor.data_location == onnx.TensorProto.EXTERNAL:
+            raise ValueError(f"the tensor {tensor.name} lies outside the file")
+    domains = {node.domain for node in model.graph.node} - {"", "ai.onnx.ml"}
+    if domains:
+        raise ValueError(f"operators of {sorted(domains)} are not standard")
+    return model.SerializeToString(deterministic=True)
+
+
+def manifest(
+    job: TrainJob, model: onnx.ModelProto, *, sha256: str, size_bytes: int, classes: list[str], inputs: list[TensorSpec],
+    evaluation: EvaluationReport, family: str, latency_ms: float, extra: dict[str, Any],
+) -> ModelManifest:  # fmt: skip
+    if classes:
+        outputs = [TensorSpec("label", "BYTES", [-1]), TensorSpec("probabilities", "FP32", [-1, len(classes)])]
+        meaning = OutputMeaning(
+            "classification", label_tensor="label", probabilities_tensor="probabilities", classes=classes
+        )
+    else:
+        outputs = [TensorSpec("value", "FP32", [-1])]
+        meaning = OutputMeaning("regression", value_tensor="value")
+    opset = next(one.version for one in model.opset_import if one.domain == "")
+    return ModelManifest(
+        task=job.task, target=job.target, model_sha256=sha256, model_bytes=size_bytes, opset=opset, inputs=inputs, outputs=outputs,
+        meaning=meaning, family=family, metrics=evaluation.metrics, baseline=evaluation.baseline, latency_ms=latency_ms,
+        run_id=job.run_id, dataset_sha256=job.dataset_sha256, seed=job.seed, versions=versions(),
+        created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), **extra,
+    )  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in LISTED_VERSIONS:
+        found[name.lower()] = importlib.metadata.version(name)
+    return found
+
+
+def write(
+    folder: Path, raw: bytes, described: ModelManifest, certificate: ParityCertificate, evaluation: EvaluationReport
+) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(raw)
+    for name, message in (("manifest", described), ("parity", certificate), ("evaluation", evaluation)):
+        text = json.dumps(to_wire(message), indent=1, ensure_ascii=False, allow_nan=False)
+        (folder / f"{name}.json").write_text(text, encoding="utf-8")

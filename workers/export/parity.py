@@ -1,0 +1,75 @@
+"""Does the exported model answer like the trained one? Rows go through both, at several batch sizes."""
+
+import numpy as np
+import onnxruntime
+
+from contracts.manifests import ParityCertificate
+
+BATCH_SIZES = (1, 7, 64)  # 1: a frozen batch shows; 7: an odd remainder shows; 64: the usual load
+MOST_ROWS = 1_000
+TOLERANCE_PROBABILITY = 1e-4
+TOLERANCE_VALUE = 1e-5  # of the spread of the reference values
+
+
+ENDLESS = 1e30  # stands for "not a number" in JSON
+
+Feed = dict[str, np.ndarray]
+
+
+def open_session(model: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def in_batches(session: onnxruntime.InferenceSession, output: str, feed: Feed, size: int) -> np.ndarray:
+    rows = len(next(iter(feed.values())))
+    answers = [
+        session.run([output], {name: values[at : at + size] for name, values in feed.items()})[0]
+        for at in range(0, rows, size)
+    ]
+    return np.concatenate(answers)
+
+
+class _Tally:
+    """The worst difference and the flipped labels over all groups and batch sizes."""
+
+    def __init__(self, limit: float) -> None:
+        self.limit, self.worst, self.flips, self.far_flips = limit, 0.0, 0, 0
+
+    def add(self, answer: np.ndarray, reference: np.ndarray) -> None:
+        if answer.shape != reference.shape or not np.isfinite(answer).all():
+            self.worst = ENDLESS
+            return
+        self.worst = max(self.worst, float(np.abs(answer - reference).max(initial=0.0)))
+        if reference.ndim == 2:
+            flipped = answer.argmax(axis=1) != reference.argmax(axis=1)
+            top = np.sort(reference, axis=1)[:, -2:]
+            self.flips = max(self.flips, int(flipped.sum()))
+            # Two classes closer than the tolerance are a draw: which one wins is decided by the last bit.
+            self.far_flips = max(self.far_flips, int((flipped & (top[:, 1] - top[:, 0] > 2 * self.limit)).sum()))
+
+
+def certify(
+    session: onnxruntime.InferenceSession, groups: list[tuple[Feed, np.ndarray]], *,
+    reference_name: str, model_sha256: str, tolerance: float | None = None,
+) -> ParityCertificate:  # fmt: skip
+    """`groups`: inputs and what the training framework said, probabilities [N, C] or values [N]."""
+    everything = np.concatenate([reference for _, reference in groups])
+    is_classifier = everything.ndim == 2
+    spread = 1.0 if is_classifier else float(np.std(everything)) + float(np.abs(everything).max()) * 0.1
+    limit = tolerance or (TOLERANCE_PROBABILITY if is_classifier else TOLERANCE_VALUE * spread)
+    tally = _Tally(limit)
+    for size in BATCH_SIZES:
+        for feed, reference in groups:
+            tally.add(
+                in_batches(session, "probabilities" if is_classifier else "value", feed, size).astype(np.float64),
+                reference,
+            )
+    return ParityCertificate(
+        rows=len(everything), batch_sizes=list(BATCH_SIZES), max_abs_difference=tally.worst, tolerance=limit,
+        label_flips=tally.flips, passed=tally.worst <= limit and tally.far_flips == 0, reference=reference_name,
+        runtime=f"onnxruntime {onnxruntime.__version__} {session.get_providers()[0]}", model_sha256=model_sha256,
+    )  # fmt: skip

@@ -1,0 +1,117 @@
+"""Reads the two canonical dataset formats: Parquet for tables, a ZIP of class folders for images."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image, ImageOps
+
+from contracts.manifests import ColumnSpec
+from workers.train.failures import UserFailure
+
+IMAGE_FORMATS = ("PNG", "JPEG", "WEBP")  # always named: Pillow would otherwise look for Ghostscript and friends
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+IMAGE_MOST_PIXELS = 40_000_000
+IMAGE_INVALID_MOST_SHARE = 0.01  # up to 1 % unreadable files are left out with a note
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns by name: float32 (missing is NaN) or str objects (missing is "")."""
+
+    columns: dict[str, np.ndarray]
+    rows: int
+
+    def take(self, rows: np.ndarray) -> "Table":
+        return Table({name: values[rows] for name, values in self.columns.items()}, len(rows))
+
+
+def read_table(path: Path, specs: list[ColumnSpec]) -> Table:
+    """Read the named columns: numbers as float32 (what the ONNX inputs take), everything else as text."""
+    wanted = [spec.name for spec in specs]
+    known = set(pq.read_schema(path).names)
+    missing = [name for name in wanted if name not in known]
+    if missing:
+        raise UserFailure("yours:target-unknown", f"The dataset has no column {missing[0]!r}.")
+    table = pq.read_table(path, columns=wanted)
+    columns = {}
+    for spec in specs:
+        column = table.column(spec.name)
+        columns[spec.name] = as_numbers(column) if spec.type == "number" else as_text(column)
+    return Table(columns, table.num_rows)
+
+
+def as_numbers(column: pa.ChunkedArray) -> np.ndarray:
+    """float32 with NaN for missing; text that is no number is missing too."""
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return np.array([_number(text) for text in column.to_pylist()], dtype=np.float32)
+    values = column.cast(pa.float64(), safe=False).to_numpy()
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text) if text else float("nan")
+    except ValueError:
+        return float("nan")
+
+
+def as_text(column: pa.ChunkedArray) -> np.ndarray:
+    """Text as people write it: whole numbers without `.0`, booleans as true/false, missing as the empty string."""
+    if pa.types.is_floating(column.type):
+        texts = ["" if v is None or v != v else str(int(v)) if v.is_integer() else repr(v) for v in column.to_pylist()]
+    elif pa.types.is_boolean(column.type):
+        texts = ["" if v is None else "true" if v else "false" for v in column.to_pylist()]
+    else:
+        texts = ["" if v is None else str(v) for v in column.to_pylist()]
+    return np.array(texts, dtype=object)
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """Names of the readable images of a ZIP and the class each one belongs to."""
+
+    path: Path
+    names: list[str]
+    labels: list[str]
+
+
+def list_images(path: Path) -> ImageFolder:
+    """Class = the folder right above the file; a common root folder and archiver junk are ignored."""
+    names, labels = [], []
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            place = PurePosixPath(info.filename)
+            is_junk = any(part.startswith((".", "__MACOSX")) for part in place.parts)
+            if info.is_dir() or is_junk or place.suffix.lower() not in IMAGE_SUFFIXES or len(place.parts) < 2:
+                continue
+            names.append(info.filename)
+            labels.append(place.parts[-2])
+    if not names:
+        raise UserFailure("yours:zip-layout", "The ZIP holds no images in class folders.")
+    return ImageFolder(path, names, labels)
+
+
+def decode_image(raw: bytes) -> np.ndarray:
+    """PNG, JPEG or WebP bytes → upright RGB uint8 [H, W, 3]: the codec image/rgb-uint8-v1."""
+    with Image.open(io.BytesIO(raw), formats=IMAGE_FORMATS) as image:
+        if image.width * image.height > IMAGE_MOST_PIXELS:
+            raise UserFailure("yours:image-pixels", f"An image has {image.width} × {image.height} pixels.")
+        upright = ImageOps.exif_transpose(image)
+        return np.asarray(upright.convert("RGB"), dtype=np.uint8)
+
+
+def images_of(folder: ImageFolder, rows: np.ndarray) -> Iterator[tuple[int, np.ndarray | None]]:
+    """Yield (row, pixels or None when unreadable) in the order of `rows`, holding one image at a time."""
+    with zipfile.ZipFile(folder.path) as archive:
+        for row in rows:
+            try:
+                yield int(row), decode_image(archive.read(folder.names[row]))
+            except (OSError, SyntaxError, ValueError):  # Pillow raises all three on damaged files
+                yield int(row), None

@@ -1,0 +1,1 @@
+"""One file per task, read top to bottom; recipes share no code with each other."""

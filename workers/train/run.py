@@ -1,0 +1,100 @@
+"""The road of one run, inside the child process: load → split → fit → evaluate → export → parity → package.
+
+It works on a folder and nothing else: `job.json` and the dataset lie in it, progress, checkpoints and the package
+are written into it. No network, no token; so it also runs by hand on a folder of your own.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from types import ModuleType
+
+import torch
+
+from contracts.jobs import TrainJob
+from contracts.wire import from_wire, to_wire
+from workers.export import latency, package, parity
+from workers.train import evaluation, seeds
+from workers.train.budget import Budget
+from workers.train.checkpoint import Checkpoints, newest
+from workers.train.context import RunContext
+from workers.train.failures import OurFailure, UserFailure
+from workers.train.progress import Progress
+from workers.train.recipes import tabular
+from workers.train.splits import split
+
+RECIPES: dict[str, ModuleType] = {
+    "tabular_classification": tabular,
+    "tabular_regression": tabular,
+}
+IMPORTANCE_MOST_S = 5.0
+IMPORTANCE_MOST_ROWS = 1_000
+
+
+def run(folder: Path, threads: int) -> None:
+    """Train the job of `folder`; leaves out/ and result.json. Raises UserFailure or OurFailure."""
+    job = from_wire(TrainJob, json.loads((folder / "job.json").read_text()))
+    progress = Progress(folder / "progress.jsonl")
+    seeds.fix(job.seed, threads)
+    identity = f"{job.dataset_sha256}:{job.task}:{job.target}:{job.seed}:{sorted(job.families)}:{json.dumps(job.splits, sort_keys=True)}"
+    context = RunContext(
+        job=job, budget=Budget(job.budget_seconds, folder / "stop"), progress=progress, threads=threads,
+        checkpoints=Checkpoints(folder, identity, progress, newest(folder)), device="cuda" if torch.cuda.is_available() else "cpu",
+    )  # fmt: skip
+    recipe = RECIPES.get(job.task)
+    if recipe is None:
+        raise UserFailure("yours:target-type", f"The task {job.task} cannot be trained yet.")
+    _travel(context, recipe, folder)
+    progress.close()
+
+
+def _travel(context: RunContext, recipe: ModuleType, folder: Path) -> None:
+    job, progress = context.job, context.progress
+    progress.stage("load", 0.02, eta_seconds=context.budget.left_s())
+    data = recipe.load(context, folder / "dataset")
+    progress.stage("split", 0.06, eta_seconds=context.budget.left_s())
+    parts = split(data.groups, job.splits, job.seed)
+    progress.log(
+        f"{len(parts.train):,} training, {len(parts.valid):,} validation, {len(parts.test):,} test rows; device {context.device}."
+    )
+    fitted = recipe.fit(context, data, parts)
+
+    progress.stage("evaluate", 0.88, state="validating", eta_seconds=context.budget.left_s())
+    truth, answer = data.truth[parts.test], fitted.predict(parts.test)
+    picked = evaluation.pick_examples(truth, answer, job.seed)
+    examples = [evaluation.example(fitted.example(parts.test[i]), truth[i], answer[i], data.classes) for i in picked]
+
+    progress.stage("export", 0.92, state="exporting", eta_seconds=context.budget.left_s())
+    try:
+        model = fitted.to_onnx()
+        raw = package.serialise(model)
+        session = parity.open_session(raw)
+    except Exception as error:
+        raise OurFailure("ours:export-failed", f"{type(error).__name__}: {error}"[:500]) from error
+    sha256 = hashlib.sha256(raw).hexdigest()
+    progress.stage("parity", 0.95)
+    groups = fitted.parity_groups(parts.test[: parity.MOST_ROWS])
+    certificate = parity.certify(
+        session, groups, reference_name=fitted.reference_name, model_sha256=sha256, tolerance=fitted.tolerance
+    )
+    if not certificate.passed:
+        facts = f"max difference {certificate.max_abs_difference:.3g} (limit {certificate.tolerance:.3g}), {certificate.label_flips} labels differ"
+        raise OurFailure("ours:parity-failed", facts)
+    latency_ms = latency.one_row_ms(session, groups[0][0])
+
+    progress.stage("importance", 0.97)
+    time = context.budget.slice(0.5, of_s=min(2 * IMPORTANCE_MOST_S, max(0.0, context.budget.left_s())))
+    importance = fitted.importance(parts.test[:IMPORTANCE_MOST_ROWS], time, job.seed)
+    report = evaluation.evaluate(truth, answer, data.truth[parts.fitted], data.classes, importance, examples)
+    described = package.manifest(
+        job, model, sha256=sha256, size_bytes=len(raw), classes=data.classes, evaluation=report, family=fitted.family,
+        latency_ms=latency_ms, inputs=(extra := fitted.describe()).pop("inputs"), extra=extra,
+    )  # fmt: skip
+    progress.stage("package", 0.99)
+    package.write(folder / "out", raw, described, certificate, report)
+    result = {
+        "metrics": report.metrics,
+        "baseline": report.baseline,
+        "candidates": [to_wire(one) for one in progress.candidates.values()],
+    }
+    (folder / "result.json").write_text(json.dumps(result))

@@ -1,0 +1,44 @@
+"""Who is in train, validation and test: decided once by the seed, stratified by class, the same on every machine."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from workers.train import seeds
+
+TEST_SHARE = 0.2  # of all rows
+VALID_SHARE = 0.2  # of the rest
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Row numbers, ascending."""
+
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
+
+    @property
+    def fitted(self) -> np.ndarray:
+        """Everything except test: what the kept models are fitted on at the end."""
+        return np.sort(np.concatenate([self.train, self.valid]))
+
+
+def split(groups: np.ndarray, wishes: dict[str, Any], seed: int) -> Parts:
+    """Split rows, keeping the share of each group. `groups`: class index per row; all zeros for regression."""
+    chosen_seed = int(wishes.get("seed", seed) or 0)
+    test_share = float(wishes.get("test_share") or TEST_SHARE)
+    valid_share = float(wishes.get("valid_share") or VALID_SHARE)
+    train: list[np.ndarray] = []
+    valid: list[np.ndarray] = []
+    test: list[np.ndarray] = []
+    random = seeds.generator(chosen_seed, "split")
+    for group in np.unique(groups):
+        rows = random.permutation(np.flatnonzero(groups == group))
+        test_n = max(1, round(test_share * len(rows)))
+        valid_n = max(1, round(valid_share * (len(rows) - test_n)))
+        test.append(rows[:test_n])
+        valid.append(rows[test_n : test_n + valid_n])
+        train.append(rows[test_n + valid_n :])
+    return Parts(*(np.sort(np.concatenate(part)) for part in (train, valid, test)))
