@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
+
 from embedded.data_folder import data_folder, embedded_address
 from embedded.data_folder import generated_secret as _generated_secret
 
