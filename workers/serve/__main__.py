@@ -1,0 +1,45 @@
+"""`python -m workers.serve`: the data plane, configured by the environment (see settings.py)."""
+
+import asyncio
+import logging
+import os
+import sys
+
+import uvloop
+
+from workers.serve.process import Process
+from workers.serve.settings import Settings, SettingsError, read_settings
+from workers.serve.slots import SlotLock, SlotTaken
+from workers.serve.supervise import die_with_parent, supervise
+
+LOCK_WAIT_S = 30.0  # a predecessor that still drains
+
+
+async def _run(settings: Settings) -> None:
+    lock = SlotLock(settings.data / "journal" / str(settings.slot), LOCK_WAIT_S)
+    await Process(settings, asyncio.get_running_loop(), lock).run()
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        settings = read_settings()
+    except SettingsError as error:
+        logging.error("%s", error)
+        return 2
+    is_child = bool(os.environ.get("SERVE_CHILD"))
+    if settings.processes > 1 and not is_child:
+        return supervise(settings.processes)
+    if is_child:
+        die_with_parent()
+    try:
+        uvloop.run(_run(settings))
+    except (SlotTaken, OSError) as error:
+        logging.error("cannot serve: %s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

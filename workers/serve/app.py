@@ -1,0 +1,314 @@
+"""The road of a request, one function per step:
+
+    parse → authenticate → admit → decode → batch → run → encode → journal → answer
+
+Everything that arrives in one turn of the event loop walks together: one Redis call for all rate limits, one
+ONNX Runtime call per model, one fdatasync for all journal lines. There is no task and no future per request.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import Executor
+from hashlib import sha256
+from time import monotonic
+from typing import Any
+
+import orjson
+
+from workers.serve import oip
+from workers.serve.admit import Gate
+from workers.serve.batching import Batcher, Outcome
+from workers.serve.call import IMAGE, Call
+from workers.serve.clock import Clock
+from workers.serve.directory import Directory, Registry, Route
+from workers.serve.images import decode_image
+from workers.serve.journal import Journal
+from workers.serve.journal_line import journal_line, usage_id, usage_id_of_key
+from workers.serve.leases import Leases
+from workers.serve.limits import Limits
+from workers.serve.metrics import Metrics
+from workers.serve.problems import Refused, problem_body
+from workers.serve.sessions import Model
+from workers.serve.settings import Settings
+from workers.serve.weigh import weigh
+
+log = logging.getLogger(__name__)
+
+PREDICT = b"/v1/predict/"
+REMEMBERED_KEYS = 10_000  # Idempotency-Keys whose body is known, to tell a retry from a mistake
+
+
+class Road:
+    def __init__(
+        self,
+        settings: Settings,
+        loop: Any,
+        journal: Journal,
+        limits: Limits,
+        leases: Leases,
+        executor: Executor,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self.directory: Directory | None = None
+        self.registry = Registry(leases)
+        self.in_flight = 0
+        self.metrics = metrics
+        self._settings = settings
+        self._loop = loop
+        self._journal = journal
+        self._leases = leases
+        self._executor = executor
+        self._clock = clock
+        self._gate = Gate(limits, leases, self._decode, self.refuse)
+        self._inbox: list[Call] = []
+        self._bodies: dict[tuple[str, bytes], bytes] = {}
+
+    # parse: protocol.py hands over whole requests
+
+    def accept(self, call: Call) -> None:
+        """Collect what arrives in this turn of the loop; `_tick` runs once all of it is read."""
+        if not self._inbox:
+            self._loop.call_soon(self._tick)
+        self._inbox.append(call)
+
+    def _tick(self) -> None:
+        calls, self._inbox = self._inbox, []
+        admitted: list[Call] = []
+        now_s = monotonic()
+        for call in calls:
+            call.arrived_s = now_s
+            call.counted = True
+            self.in_flight += 1
+            try:
+                if self._enter(call):
+                    admitted.append(call)
+            except Refused as refusal:
+                self.refuse(call, refusal)
+            except Exception:
+                log.exception("request failed before admission")
+                self.refuse(call, Refused("ours:internal"))
+        if admitted:
+            self._gate.admit(admitted)
+
+    def _enter(self, call: Call) -> bool:
+        """Authenticate and weigh. True: it goes on to rate and money; False: it is answered already."""
+        path = call.path.partition(b"?")[0]
+        if path.startswith(PREDICT):
+            if call.method != b"POST":
+                raise Refused("yours:method-not-allowed", "Use POST.")
+            route = self._authenticate(call, _name(path[len(PREDICT) :]))
+            model = self._choose_model(call, route)
+            weigh(call, is_image=model.is_image, max_rows=self._settings.max_rows)
+        elif path == b"/v2" or path.startswith(b"/v2/"):
+            asked = oip.read_path(call.method, path)
+            if asked.action != "infer":
+                return self._tell(call, asked)
+            route = self._authenticate(call, asked.name)
+            model = self._choose_model(call, route, asked.version)
+            oip.read_request(call, model, self._settings.max_rows)
+        else:
+            raise Refused("yours:not-found")
+        self._check_health(model)
+        self._name_usage(call, route)
+        self._gate.check_load(call, route)
+        return True
+
+    # authenticate
+
+    def _authenticate(self, call: Call, name: str) -> Route:
+        directory = self.directory
+        if directory is None:
+            raise Refused("ours:starting", "This server has no configuration yet.", retry_after_s=1)
+        entry = directory.authenticate(call.headers.get(b"authorization", b""))
+        route = directory.route(entry, name)
+        call.route = route
+        call.rate_headers = route.policy_header
+        return route
+
+    def _choose_model(self, call: Call, route: Route, version: str = "") -> Model:
+        live = route.state.choose()
+        if version and version != live.version:
+            live = next((one for one in route.state.live if one.version == version), live)
+            if live.version != version:
+                raise Refused("yours:not-found", f"The endpoint does not serve version {version[:100]}.")
+        call.model, call.model_version = live.model, live.version
+        return live.model
+
+    def _tell(self, call: Call, asked: oip.Asked) -> bool:
+        """Open Inference Protocol questions about a model: free, but only with a key."""
+        if not asked.name:
+            raise Refused("yours:not-found")
+        route = self._authenticate(call, asked.name)
+        if asked.action == "ready" and not route.state.live:
+            raise Refused("ours:starting", retry_after_s=1)
+        model = self._choose_model(call, route, asked.version)
+        self._finish(call, 200, b"", oip.describe(asked, route.endpoint.name, route.state.live, model))
+        return False
+
+    # admit: load here, rate and money in admit.py
+
+    def _check_health(self, model: Model) -> None:
+        if self.in_flight > self._settings.max_in_flight:
+            raise Refused("ours:overloaded", "Too many requests are under way.", retry_after_s=1)
+        batcher = self._batcher(model)
+        if batcher.queued_ms > self._settings.max_queued_ms:
+            raise Refused("ours:overloaded", "Too much work is waiting for this model.", retry_after_s=1)
+        if not self._journal.healthy:
+            raise Refused("ours:metering-unavailable", retry_after_s=1)
+        if self._clock.is_wrong:
+            detail = f"The clock of this server is off by {self._clock.skew_s:+.1f} s."
+            raise Refused("ours:metering-unavailable", detail, retry_after_s=5)
+
+    def _name_usage(self, call: Call, route: Route) -> None:
+        """Deadline and usage id; a repeated Idempotency-Key with another body is a mistake of the caller."""
+        wish = call.headers.get(b"x-deadline-ms", b"")
+        patience_s = int(wish) / 1000 if wish.isdigit() and len(wish) < 8 else self._settings.deadline_s
+        call.deadline_s = call.arrived_s + min(patience_s, self._settings.deadline_s)
+        key = call.headers.get(b"idempotency-key", b"").strip().strip(b'"')
+        if not key:
+            call.usage_id = usage_id()
+            return
+        if len(key) > 255:
+            raise Refused("yours:invalid", "The Idempotency-Key is longer than 255 characters.")
+        digest = sha256(call.take_body()).digest()
+        place = (route.endpoint.id, key)
+        known = self._bodies.get(place)
+        if known is None:
+            if len(self._bodies) >= REMEMBERED_KEYS:
+                del self._bodies[next(iter(self._bodies))]
+            self._bodies[place] = digest
+        elif known != digest:
+            raise Refused("yours:idempotency-reuse")
+        call.usage_id = usage_id_of_key(route.endpoint.id, key, digest)
+
+    # decode: images in threads; rows together with their batch
+
+    def _decode(self, calls: list[Call]) -> None:
+        touched: dict[int, Batcher] = {}
+        for call in calls:
+            if call.model is None:
+                continue
+            if call.kind == IMAGE:
+                self._executor.submit(self._decode_image, call)
+                continue
+            batcher = self._batcher(call.model)
+            batcher.add(call)
+            touched[id(batcher)] = batcher
+        for batcher in touched.values():
+            batcher.dispatch()
+
+    def _decode_image(self, call: Call) -> None:
+        if call.gone or call.deadline_s < monotonic():
+            self._loop.call_soon_threadsafe(self._finished, [call], [Refused("yours:deadline")])
+            return
+        try:
+            pixels = decode_image(call.take_body())
+        except Refused as refusal:
+            self._loop.call_soon_threadsafe(self._finished, [call], [refusal])
+            return
+        self._loop.call_soon_threadsafe(self._image_ready, call, pixels)
+
+    def _image_ready(self, call: Call, pixels: Any) -> None:
+        if call.model is None:
+            return
+        call.body = b""
+        call.feed = {call.model.manifest.inputs[0].name: pixels}
+        call.shape = pixels.shape[1:]
+        batcher = self._batcher(call.model)
+        batcher.add(call)
+        batcher.dispatch()
+
+    # batch, run: batching.py
+
+    def _batcher(self, model: Model) -> Batcher:
+        if model.batcher is None:
+            model.batcher = Batcher(
+                model, self._executor, self._settings.threads, self._finished, self._loop.call_soon_threadsafe
+            )
+        return model.batcher
+
+    # encode, journal
+
+    def _finished(self, calls: list[Call], outcomes: list[Outcome]) -> None:
+        lines: list[bytes] = []
+        good: list[Call] = []
+        at_us = time.time_ns() // 1000
+        for call, outcome in zip(calls, outcomes, strict=True):
+            if isinstance(outcome, Refused):
+                self.refuse(call, outcome)
+            elif call.gone:
+                self.refuse(call, Refused("yours:deadline", "The client went away."))
+            elif call.route is not None:
+                call.predictions = self._encode(call, outcome)
+                lines.append(journal_line(call, call.route, at_us))
+                good.append(call)
+        if good:
+            self._journal.append(lines, self._journalled, good)
+
+    def _encode(self, call: Call, outcome: list[Any]) -> tuple[bytes, bytes]:
+        """Return (extra headers, body)."""
+        if call.encoding is not None and call.route is not None:
+            return oip.write_response(call, call.route.endpoint.name, outcome[0])
+        body = {
+            "predictions": outcome,
+            "model_version": call.model_version,
+            "usage": {"id": call.usage_id, "units": call.units, "amount_micros": call.amount_micros},
+            "latency_ms": round((monotonic() - call.arrived_s) * 1000, 3),
+        }
+        return b"", orjson.dumps(body)
+
+    def _journalled(self, ok: bool, calls: list[Call]) -> None:
+        for call in calls:
+            if not ok:
+                self.refuse(call, Refused("ours:metering-unavailable", retry_after_s=1))
+                continue
+            leases, call.leases = call.leases, ()
+            self._leases.keep(leases)
+            self._answer(call)
+
+    # answer
+
+    def _answer(self, call: Call) -> None:
+        headers, body = call.predictions
+        usage = f"Usage-Id: {call.usage_id}\r\nModel-Version: {call.model_version}\r\n".encode()
+        self.metrics.units += call.units
+        self._finish(call, 200, headers + usage, body)
+
+    def refuse(self, call: Call, refusal: Refused) -> None:
+        """End a call with a problem; what it had taken goes back."""
+        if call.leases:
+            self._leases.give_back(call.leases, call.amount_micros)
+            call.leases = ()
+        headers = b"Cache-Control: no-store\r\n"
+        if refusal.retry_after_s:
+            headers += b"Retry-After: %d\r\n" % refusal.retry_after_s
+        if refusal.status == 401:
+            headers += b'WWW-Authenticate: Bearer realm="modelyard"\r\n'
+        self.metrics.count_refusal(refusal.code)
+        body = problem_body(refusal, call.request_id.decode(), protocol_error=call.path.startswith(b"/v2"))
+        self._finish(call, refusal.status, headers, body, b"application/problem+json")
+
+    def _finish(
+        self, call: Call, status: int, headers: bytes, body: bytes, content_type: bytes = b"application/json"
+    ) -> None:
+        if call.counted:
+            call.counted = False
+            self.in_flight -= 1
+            self.metrics.count(status, monotonic() - call.arrived_s)
+        if call.admitted and call.route is not None:
+            call.admitted = False
+            call.route.organisation.in_flight -= 1
+        if call.encoding is not None and status == 200 and call.encoding.content_type:
+            content_type = call.encoding.content_type
+        headers += call.rate_headers + b"X-Request-Id: " + call.request_id + b"\r\n"
+        call.answer(status, headers, body, content_type)
+
+
+def _name(path: bytes) -> str:
+    """The endpoint's name is one plain path segment."""
+    if not path or b"/" in path or b"%" in path:
+        raise Refused("yours:endpoint-unknown")
+    return path.decode("latin-1")

@@ -1,0 +1,154 @@
+"""Per model: what has arrived is decoded and run together, fairly between organisations; a bad row fails alone."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workers.serve.call import ROWS, Call
+from workers.serve.encode import predictions
+from workers.serve.fair_queue import FairQueue
+from workers.serve.problems import Refused
+
+if TYPE_CHECKING:
+    from workers.serve.sessions import Model
+
+log = logging.getLogger(__name__)
+
+INLINE_MS = 3.0  # work predicted to be shorter runs on the event loop; handing it to a thread would cost more
+BATCH_MS = 50.0  # no batch is predicted to run longer, so nobody waits long behind a large one
+MAX_BATCH_ROWS = 1024
+
+Outcome = list[Any] | Refused  # predictions of a call, or why there are none
+
+
+class Batcher:
+    """The queue of one model. `finished(calls, outcomes)` is called on the event loop."""
+
+    def __init__(
+        self,
+        model: Model,
+        executor: Executor,
+        slots: int,
+        finished: Callable[[list[Call], list[Outcome]], None],
+        call_soon_threadsafe: Callable[..., Any],
+    ) -> None:
+        self.model = model
+        self.queue = FairQueue()
+        self.busy = 0
+        self._executor = executor
+        self._slots = slots
+        self._finished = finished
+        self._call_soon_threadsafe = call_soon_threadsafe
+
+    @property
+    def queued_ms(self) -> float:
+        """Predicted work that waits here; the batches under way are not counted."""
+        if not self.queue:
+            return 0.0
+        return self.model.predicted_ms(self.queue.rows) / self._slots
+
+    def add(self, call: Call) -> None:
+        self.queue.add(call.route.organisation.id if call.route else "", call, call.units)
+
+    def dispatch(self) -> None:
+        """Run what waits: at once when it is quick, in a thread when it is not and one is free."""
+        model = self.model
+        while self.queue and self.busy < self._slots:
+            rows = min(MAX_BATCH_ROWS, max(1, int(BATCH_MS / max(model.row_ms, 0.001))))
+            batch = self._without_expired(self.queue.take(rows))
+            if not batch:
+                continue
+            model.used_s = monotonic()
+            if model.predicted_ms(sum(call.units for call in batch)) <= INLINE_MS:
+                self._finished(batch, answer_batch(model, batch))
+            else:
+                self.busy += 1
+                self._executor.submit(self._in_thread, batch)
+
+    def _in_thread(self, batch: list[Call]) -> None:
+        outcomes = answer_batch(self.model, batch)
+        self._call_soon_threadsafe(self._back, batch, outcomes)
+
+    def _back(self, batch: list[Call], outcomes: list[Outcome]) -> None:
+        self.busy -= 1
+        self._finished(batch, outcomes)
+        self.dispatch()
+
+    def _without_expired(self, batch: list[Call]) -> list[Call]:
+        now_s = monotonic()
+        alive = [call for call in batch if call.deadline_s > now_s and not call.gone]
+        if len(alive) < len(batch):
+            late = [call for call in batch if call.deadline_s <= now_s or call.gone]
+            self._finished(late, [Refused("yours:deadline", "It waited too long and was not run.") for _ in late])
+        return alive
+
+
+def answer_batch(model: Model, batch: list[Call]) -> list[Outcome]:
+    """Decode, run and encode; never raises. Outcomes are in the order of the calls."""
+    outcomes: dict[int, Outcome] = {}
+    groups: dict[Any, list[Call]] = {}
+    for call in batch:
+        groups.setdefault(ROWS if call.kind == ROWS else call.shape, []).append(call)
+    for calls in groups.values():
+        _answer_group(model, calls, outcomes)
+    return [outcomes[id(call)] for call in batch]
+
+
+def _answer_group(model: Model, calls: list[Call], outcomes: dict[int, Outcome]) -> None:
+    """Calls that fit into one run. Anything that fails is split until it fails alone."""
+    try:
+        feed = _joined_feed(model, calls)
+        outputs = model.run(feed)
+        if calls[0].encoding is not None:
+            _split_tensors(calls, outputs, outcomes)
+        else:
+            _split_predictions(calls, predictions(outputs, model.manifest.meaning), outcomes)
+    except Refused as refusal:
+        _split_group(model, calls, outcomes, refusal)
+    except Exception as error:  # whatever the graph throws at one row must not reach the neighbours
+        if len(calls) == 1:
+            log.exception("model %s failed on a request", model.sha256[:12])
+        refusal = Refused("ours:internal", f"The model failed ({type(error).__name__}).")
+        _split_group(model, calls, outcomes, refusal)
+
+
+def _split_group(model: Model, calls: list[Call], outcomes: dict[int, Outcome], refusal: Refused) -> None:
+    if len(calls) == 1:
+        outcomes[id(calls[0])] = refusal
+        return
+    middle = len(calls) // 2
+    _answer_group(model, calls[:middle], outcomes)
+    _answer_group(model, calls[middle:], outcomes)
+
+
+def _joined_feed(model: Model, calls: list[Call]) -> dict[str, Any]:
+    if calls[0].kind == ROWS and model.table is not None:
+        if len(calls) == 1:
+            return model.table.decode(calls[0].rows or [])
+        return model.table.decode([row for call in calls for row in call.rows or []])
+    feeds = [call.feed or {} for call in calls]
+    if len(feeds) == 1:
+        return feeds[0]
+    return {name: np.concatenate([feed[name] for feed in feeds]) for name in feeds[0]}
+
+
+def _split_predictions(calls: list[Call], entries: list[Any], outcomes: dict[int, Outcome]) -> None:
+    at = 0
+    for call in calls:
+        part = entries[at : at + call.units]
+        at += call.units
+        refusal = next((entry for entry in part if isinstance(entry, Refused)), None)
+        outcomes[id(call)] = part if refusal is None else refusal
+
+
+def _split_tensors(calls: list[Call], outputs: dict[str, Any], outcomes: dict[int, Outcome]) -> None:
+    at = 0
+    for call in calls:
+        outcomes[id(call)] = [{name: tensor[at : at + call.units] for name, tensor in outputs.items()}]
+        at += call.units

@@ -1,0 +1,196 @@
+"""The published configuration, compiled for look-ups: keys, endpoints, and each key's ready-made way to an endpoint."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import random
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.keys import digest_key, parse_key
+from contracts.serving import PublishedEndpoint, PublishedKey, PublishedOrganisation, ServingConfig
+from workers.serve.leases import Leases, Wallet
+from workers.serve.limits import Bucket
+from workers.serve.problems import Refused
+from workers.serve.rate_headers import policy_header
+from workers.serve.sessions import Model
+
+MAX_CACHED_HEADERS = 50_000
+
+
+@dataclass
+class OrganisationState:
+    """What outlives a revision: how many requests are under way."""
+
+    id: str
+    in_flight: int = 0
+
+
+@dataclass
+class Live:
+    """A loaded model that takes traffic."""
+
+    model: Model
+    version: str
+    weight: int
+
+
+@dataclass
+class EndpointState:
+    """What outlives a revision: which loaded models answer, and how loading goes."""
+
+    id: str
+    live: list[Live] = field(default_factory=list)
+    state: str = "starting"
+    error: str = ""
+    asked_for: bool = False  # somebody wanted an answer while no model was loaded
+
+    def choose(self) -> Live:
+        live = self.live
+        if len(live) == 1:
+            return live[0]
+        if not live:
+            if self.state == "failed":
+                raise Refused("ours:model-unavailable", retry_after_s=5)
+            self.asked_for = True
+            raise Refused("ours:starting", retry_after_s=1)
+        return random.choices(live, [one.weight for one in live])[0]
+
+
+@dataclass
+class Registry:
+    """States by id; a new revision finds them again."""
+
+    leases: Leases
+    organisations: dict[str, OrganisationState] = field(default_factory=dict)
+    endpoints: dict[str, EndpointState] = field(default_factory=dict)
+
+    def organisation(self, organisation_id: str) -> OrganisationState:
+        return self.organisations.setdefault(organisation_id, OrganisationState(organisation_id))
+
+    def endpoint(self, endpoint_id: str) -> EndpointState:
+        return self.endpoints.setdefault(endpoint_id, EndpointState(endpoint_id))
+
+
+class Route:
+    """One key's way to one endpoint: limits, wallets, price and the constant part of its usage records."""
+
+    def __init__(
+        self, key: PublishedKey, organisation: PublishedOrganisation, endpoint: PublishedEndpoint, registry: Registry
+    ) -> None:
+        self.key = key
+        self.organisation = registry.organisation(organisation.id)
+        self.max_concurrency = organisation.max_concurrency
+        self.endpoint = endpoint
+        self.state = registry.endpoint(endpoint.id)
+        self.buckets = _buckets(key, organisation, endpoint)
+        self.policy_header = policy_header(self.buckets)
+        self.smallest_burst = min((bucket.burst for bucket in self.buckets), default=0)
+        wallets = [organisation.wallet, *organisation.wallets, *endpoint.wallets, *key.wallets]
+        self.wallets: tuple[Wallet, ...] = tuple(registry.leases.wallet(one) for one in dict.fromkeys(wallets) if one)
+        self.unit_price = endpoint.price.unit_price_micros
+        self.record_parts: dict[str, bytes] = {}  # by model version; see journal_line.py
+
+
+class KeyEntry:
+    def __init__(self, key: PublishedKey, organisation: PublishedOrganisation) -> None:
+        self.key = key
+        self.organisation = organisation
+        self.expires_at = key.expires_at or 0.0
+        self.may_predict = "predict" in key.scopes
+        self.routes: dict[str, Route] = {}
+
+
+class Directory:
+    """One revision. Immutable but for its caches."""
+
+    def __init__(self, config: ServingConfig, registry: Registry, gone_kids: frozenset[str] = frozenset()) -> None:
+        self.revision = config.revision
+        self.config = config
+        self.gone_kids = gone_kids  # kids that earlier revisions had: revoked, not unknown
+        self._registry = registry
+        self._pepper = base64.b64decode(config.pepper)
+        organisations = {organisation.id: organisation for organisation in config.organisations}
+        self._keys = {
+            key.kid: KeyEntry(key, organisations[key.organisation])
+            for key in config.keys
+            if key.organisation in organisations
+        }
+        self._endpoints = {(endpoint.organisation, endpoint.name): endpoint for endpoint in config.endpoints}
+        self._by_header: dict[bytes, KeyEntry] = {}
+
+    @property
+    def kids(self) -> frozenset[str]:
+        return frozenset(self._keys)
+
+    def authenticate(self, header: bytes) -> KeyEntry:
+        """Return the key of an Authorization header. Raises Refused."""
+        entry = self._by_header.get(header)
+        if entry is None:
+            entry = self._look_up(header)
+            if len(self._by_header) > MAX_CACHED_HEADERS:
+                self._by_header.clear()
+            self._by_header[header] = entry
+        if entry.expires_at and entry.expires_at <= time.time():
+            raise Refused("yours:key-expired")
+        return entry
+
+    def route(self, entry: KeyEntry, name: str) -> Route:
+        """Return the key's way to the endpoint called `name`. Raises Refused."""
+        route = entry.routes.get(name)
+        if route is not None:
+            return route
+        if not entry.may_predict:
+            raise Refused("yours:not-allowed", "The key lacks the scope `predict`.")
+        endpoint = self._endpoints.get((entry.organisation.id, name))
+        if endpoint is None:
+            raise Refused("yours:endpoint-unknown")
+        if entry.key.endpoints is not None and endpoint.id not in entry.key.endpoints:
+            raise Refused("yours:not-allowed", "The key is not made for this endpoint.")
+        if entry.organisation.suspended:
+            raise Refused("yours:suspended", f"{entry.organisation.suspended}.")
+        if endpoint.paused:
+            raise Refused("yours:endpoint-paused")
+        route = entry.routes[name] = Route(entry.key, entry.organisation, endpoint, self._registry)
+        return route
+
+    def endpoints(self) -> list[PublishedEndpoint]:
+        return self.config.endpoints
+
+    def _look_up(self, header: bytes) -> KeyEntry:
+        scheme, _, credentials = header.partition(b" ")
+        if scheme.lower() != b"bearer":
+            raise Refused("yours:not-authenticated")
+        text = credentials.strip().decode("latin-1")
+        kid = parse_key(text)
+        if kid is None:
+            raise Refused("yours:not-authenticated", "This is not a well-formed key; was it copied whole?")
+        entry = self._keys.get(kid)
+        if entry is None:
+            raise Refused("yours:key-revoked" if kid in self.gone_kids else "yours:not-authenticated")
+        if not hmac.compare_digest(digest_key(self._pepper, text), entry.key.digest):
+            raise Refused("yours:not-authenticated")
+        return entry
+
+
+def _buckets(key: PublishedKey, organisation: PublishedOrganisation, endpoint: PublishedEndpoint) -> tuple[Bucket, ...]:
+    owners: list[tuple[str, str, list[Any]]] = [
+        ("key", key.id, key.policies),
+        ("endpoint", endpoint.id, endpoint.policies),
+        ("org", organisation.id, organisation.policies),
+    ]
+    names = [policy.name for _, _, policies in owners for policy in policies]
+    return tuple(
+        Bucket.of(
+            policy,
+            organisation.id,
+            scope,
+            owner,
+            policy.name if names.count(policy.name) == 1 else f"{scope}-{policy.name}",
+        )
+        for scope, owner, policies in owners
+        for policy in policies
+        if policy.quota > 0
+    )

@@ -1,0 +1,166 @@
+"""One serving process, put together: journal, leases, limits, models, server; started, drained, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from contracts.channels import CONFIG_CHANGED
+from contracts.usage import LeaseClose
+from workers.serve.app import Road
+from workers.serve.clock import Clock
+from workers.serve.config import Follower
+from workers.serve.control import Control, ControlAway, ControlRefused
+from workers.serve.directory import Directory
+from workers.serve.journal import Journal, new_boot
+from workers.serve.limits import LOAD_SCRIPT, Limits
+from workers.serve.metrics import Metrics
+from workers.serve.node import Node
+from workers.serve.packages import Packages
+from workers.serve.protocol import Connection
+from workers.serve.redis_link import RedisLink, read_address
+from workers.serve.refill import Refill
+from workers.serve.server import Server
+from workers.serve.sessions import Sessions
+from workers.serve.settings import Settings
+from workers.serve.ship import Shipper
+from workers.serve.slots import SlotLock, replay_forever
+
+log = logging.getLogger(__name__)
+
+SHIP_AT_END_S = 10.0
+
+
+class Process:
+    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop, lock: SlotLock) -> None:
+        self.settings = settings
+        self.loop = loop
+        self.lock = lock
+        self.boot = new_boot()
+        self.clock = Clock()
+        self.control = Control(settings.control_url, settings.node_token)
+        self.work = ThreadPoolExecutor(settings.threads, thread_name_prefix="work")
+        self.errands = ThreadPoolExecutor(8, thread_name_prefix="errand")  # blocking calls to control
+        self.journal = Journal(lock.folder / self.boot, loop.call_soon_threadsafe, sync=settings.journal_sync)
+        self.shipper = Shipper(self.control, self.journal)
+        self.refill = Refill(self.boot, self.control, self.clock, self.journal, self.errands, loop)
+        self.links = self._links()
+        self.limits = Limits(self.links[0] if self.links else None)
+        self.metrics = Metrics()
+        self.road = Road(
+            settings, loop, self.journal, self.limits, self.refill.leases, self.work, self.metrics, self.clock
+        )
+        self.refill.resume = self.road.resume
+        address = f"http://{settings.host}:{settings.port}"
+        self.node = Node(self.boot, self.control, self.clock, self.errands, address)
+        self.sessions = Sessions(Packages(settings.data / "packages", self.control), settings.model_memory_bytes)
+        self.follower = Follower(
+            self.control,
+            self.sessions,
+            self.road.registry,
+            self.errands,
+            settings.data / "config.json",
+            self._publish,
+            self._report,
+        )
+        self.node.follower = self.follower
+        self.server = Server(settings, self.road, self.boot, self._gauges)
+        self.server.ready = lambda: self.road.directory is not None and self.journal.healthy
+        self.tasks: list[asyncio.Task[Any]] = []
+
+    def _links(self) -> list[RedisLink]:
+        """One connection asks for limits, the other listens for the hint that the configuration changed."""
+        if not self.settings.redis_url:
+            return []
+        address = read_address(self.settings.redis_url)
+        asking = RedisLink(address, (LOAD_SCRIPT,))
+        listening = RedisLink(address, (("SUBSCRIBE", CONFIG_CHANGED),))
+        listening.pushed = lambda message: self.follower.hint.set()
+        return [asking, listening]
+
+    def _publish(self, directory: Directory) -> None:
+        self.road.directory = directory
+        self.limits.nodes = max(1, directory.config.live_nodes) * self.settings.processes
+
+    async def _report(self) -> None:
+        if self.settings.slot == 0:  # one voice per node
+            await self.node.report()
+
+    def _gauges(self) -> dict[str, Any]:
+        return {
+            "in_flight": self.road.in_flight,
+            "connections": len(self.server.connections),
+            "redis_up": int(bool(self.links) and self.links[0].up),
+            "control_up": int(self.follower.reachable),
+            "local_limit_checks": self.limits.local_checks,
+            "lease_held_micros": self.refill.leases.held_micros(),
+            "journal_healthy": int(self.journal.healthy),
+            "ship_failures": self.shipper.failures,
+            "models": len(self.sessions.loaded()),
+            "config_revision": self.road.directory.revision if self.road.directory else 0,
+            "clock_skew_seconds": round(self.clock.skew_s, 3),
+        }
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then drain."""
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.loop.add_signal_handler(number, stop.set)
+        jobs = [self.follower.follow(), self.server.sweep_forever(), self._tidy_forever()]
+        jobs += [link.keep_connected() for link in self.links]
+        jobs.append(replay_forever(self.lock, self.boot, self.control, self.settings, self.errands))
+        if self.settings.slot == 0:
+            jobs.append(self.node.keep_saying_hello())
+        self.tasks = [asyncio.ensure_future(job) for job in jobs]
+        listener = await self.loop.create_server(
+            lambda: Connection(self.server),
+            self.settings.host,
+            self.settings.port,
+            reuse_port=self.settings.processes > 1 or None,
+            backlog=2048,
+        )
+        gc.collect()
+        gc.freeze()  # what is loaded now lives as long as the process: do not walk it again and again
+        log.info("serving on %s:%d (boot %s)", self.settings.host, self.settings.port, self.boot)
+        await stop.wait()
+        log.info("draining")
+        await self.server.drain(listener)
+        await self._end()
+
+    async def _tidy_forever(self) -> None:
+        while True:
+            await asyncio.sleep(0.2)
+            self.refill.close_shipped(self.shipper)
+
+    async def _end(self) -> None:
+        """Ship, close leases, stop. What control does not take now is replayed by the next start."""
+        for task in self.tasks:
+            task.cancel()
+        for link in self.links:
+            link.close()
+        started_s = time.monotonic()
+        shipped = await self.loop.run_in_executor(self.errands, self.shipper.finish, SHIP_AT_END_S)
+        if shipped:
+            await self.loop.run_in_executor(self.errands, self._close_leases)
+        self.journal.close()
+        if not shipped:
+            log.warning("the journal is not shipped; the next start will do it")
+        self.control.close()
+        self.work.shutdown(wait=False, cancel_futures=True)
+        log.info("ended; the journal took %.1f s", time.monotonic() - started_s)
+
+    def _close_leases(self) -> None:
+        leases = self.refill.leases
+        leases.retire_all()
+        held = [lease.id for lease in leases.retired]
+        try:
+            if held:
+                self.control.close_leases(LeaseClose(boot=self.boot, leases=held))
+            (self.journal.folder / "leases").unlink(missing_ok=True)
+        except (ControlAway, ControlRefused) as error:
+            log.warning("leases are not closed; the next start will do it: %s", error)

@@ -1,0 +1,153 @@
+"""ONNX Runtime sessions by sha256: loaded once, warmed, timed, shared, dropped when nobody needs their memory."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from contracts.manifests import ModelManifest, TensorSpec
+from workers.serve.codecs import TableCodec
+from workers.serve.packages import Packages
+from workers.serve.providers import candidate_providers, explain
+
+log = logging.getLogger(__name__)
+
+DTYPES: dict[str, Any] = {
+    "BOOL": np.bool_,
+    "UINT8": np.uint8,
+    "UINT16": np.uint16,
+    "UINT32": np.uint32,
+    "UINT64": np.uint64,
+    "INT8": np.int8,
+    "INT16": np.int16,
+    "INT32": np.int32,
+    "INT64": np.int64,
+    "FP16": np.float16,
+    "FP32": np.float32,
+    "FP64": np.float64,
+    "BYTES": np.object_,
+}
+IDLE_S = 30.0  # a model unused for this long may make room for another
+WARM_SIDE = 64  # pixels of the warm-up image when the manifest names none
+
+
+class Model:
+    """A loaded package. In-flight requests hold references; the session ends with the last of them."""
+
+    def __init__(self, path: Path, manifest: ModelManifest) -> None:
+        self.sha256 = manifest.model_sha256 or path.parent.name
+        self.manifest = manifest
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1  # many small calls: parallelism comes from several calls at once
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        wanted = candidate_providers()
+        self.session = ort.InferenceSession(str(path), options, providers=wanted)
+        self.providers: list[str] = self.session.get_providers()
+        self.provider_reason = explain(self.session, wanted)
+        self.output_names = [output.name for output in self.session.get_outputs()]
+        self.is_image = bool(manifest.codec)
+        self.table = None if self.is_image else TableCodec(manifest)
+        self.memory_bytes = path.stat().st_size * 2
+        self.used_s = time.monotonic()
+        self.fixed_ms = 0.1
+        self.row_ms = 0.01
+        self.batcher: Any = None  # set by the road that runs it
+        self._warm()
+
+    def run(self, feed: dict[str, Any]) -> dict[str, Any]:
+        return dict(zip(self.output_names, self.session.run(self.output_names, feed), strict=True))
+
+    def predicted_ms(self, rows: int) -> float:
+        return self.fixed_ms + rows * self.row_ms
+
+    def _warm(self) -> None:
+        """Run it at two sizes: the first call is slow, and the difference is the price of a row."""
+        sizes = (1, 4) if self.is_image else (1, 32)
+        times = []
+        for rows in sizes:
+            feed = {spec.name: _blank(spec, rows, self.manifest.image_size) for spec in self.manifest.inputs}
+            self.run(feed)
+            taken = []
+            for _ in range(3):
+                started = time.perf_counter()
+                self.run(feed)
+                taken.append((time.perf_counter() - started) * 1000)
+            times.append(min(taken))
+        self.row_ms = max((times[1] - times[0]) / (sizes[1] - sizes[0]), 0.0001)
+        self.fixed_ms = max(times[0] - self.row_ms, 0.0)
+
+
+class Sessions:
+    """Loaded models; thread-safe, since loading happens off the event loop."""
+
+    def __init__(self, packages: Packages, cap_bytes: int) -> None:
+        self._packages = packages
+        self._cap_bytes = cap_bytes
+        self._models: dict[str, Model] = {}
+        self._lock = threading.Lock()
+
+    def get(self, sha256: str) -> Model | None:
+        return self._models.get(sha256)
+
+    def load(self, sha256: str) -> Model:
+        """Fetch, load and warm. Blocks; what raises says why the model is unavailable."""
+        with self._lock:
+            model = self._models.get(sha256)
+            if model is None:
+                path, manifest = self._packages.fetch(sha256)
+                self._make_room(path.stat().st_size * 2)
+                started = time.perf_counter()
+                model = Model(path, manifest)
+                self._models[sha256] = model
+                log.info(
+                    "model %s ready in %.0f ms on %s; a row takes %.3f ms",
+                    sha256[:12],
+                    (time.perf_counter() - started) * 1000,
+                    model.provider_reason,
+                    model.predicted_ms(1),
+                )
+            return model
+
+    def retain(self, wanted: set[str]) -> None:
+        """Forget models that no deployment names; a request still running in one keeps it until it is done."""
+        with self._lock:
+            for sha256 in [sha256 for sha256 in self._models if sha256 not in wanted]:
+                del self._models[sha256]
+                log.info("model %s retired", sha256[:12])
+
+    def loaded(self) -> list[Model]:
+        return list(self._models.values())
+
+    def _make_room(self, need_bytes: int) -> None:
+        """Drop models nobody used for a while, longest unused first. What serves now is not evicted: under pressure
+        the newcomer is refused, never the traffic."""
+        idle_since_s = time.monotonic() - IDLE_S
+        for model in sorted(self._models.values(), key=lambda one: one.used_s):
+            if self._held_bytes() + need_bytes <= self._cap_bytes:
+                return
+            if model.used_s < idle_since_s:
+                del self._models[model.sha256]
+                log.info("model %s evicted, unused for %.0f s", model.sha256[:12], time.monotonic() - model.used_s)
+        if self._held_bytes() + need_bytes > self._cap_bytes:
+            raise MemoryError(
+                f"it needs {need_bytes} bytes; {self._held_bytes()} of {self._cap_bytes} are taken "
+                "(SERVE_MODEL_MEMORY_BYTES)"
+            )
+
+    def _held_bytes(self) -> int:
+        return sum(model.memory_bytes for model in self._models.values())
+
+
+def _blank(spec: TensorSpec, rows: int, image_size: int) -> Any:
+    side = image_size or WARM_SIDE
+    shape = [rows, *(side if size < 0 else size for size in spec.shape[1:])]
+    if spec.datatype == "BYTES":
+        return np.full(shape, "", dtype=object)
+    return np.zeros(shape, dtype=DTYPES[spec.datatype])
