@@ -10,6 +10,7 @@ from apps.accounts.models import Membership, Organisation, User
 from apps.accounts.services.create_api_key import create_api_key
 from apps.accounts.services.create_organisation import create_organisation
 from apps.ledger.services.grant_credit import grant_credit
+from apps.ledger.services.open_wallet import credit_wallet
 from contracts.keys import SCOPES
 
 
@@ -36,6 +37,7 @@ def first_account(
     """Find or make the user and their organisation of this name; credit is granted once, a key made each time."""
     user, shown_password = _user(email, password, is_operator)
     organisation = _organisation(organisation_name, user)
+    credit_wallet(organisation)
     if credit_micros > 0:
         grant_credit(organisation, amount_micros=credit_micros, ref=f"welcome:{organisation.pk}", note="Welcome credit")
     key = _key(organisation, user) if with_key else None

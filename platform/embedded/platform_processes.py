@@ -4,7 +4,9 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-_WORKER = "worker --loglevel INFO --without-gossip --without-mingle --pool threads"
+_CONTROL = "python -m celery -A modelyard"
+_WORKERS = "python -m celery -A workers.celery"
+_WORKER = "worker --loglevel INFO --without-gossip --without-mingle"
 
 # A worker or server holds no credentials of the control plane; these never reach it.
 CONTROL_SECRETS = (
@@ -48,24 +50,24 @@ PROCESSES = (
     ),
     PlatformProcess(
         name="control",
-        command=f"python -m celery -A modelyard {_WORKER} --concurrency 4 --queues control",
+        command=f"{_CONTROL} {_WORKER} --hostname control@%h --pool threads --concurrency 4 --queues control",
         ready_line=" ready.",
     ),
     PlatformProcess(
         name="beat",
-        command="python -m celery -A modelyard beat --loglevel INFO",
+        command=f"{_CONTROL} beat --loglevel INFO",
         ready_line="beat: Starting",
     ),
     PlatformProcess(
         name="train",
-        command=f"python -m celery -A workers.celery {_WORKER} --concurrency 1 --queues train.cpu",
+        command=f"{_WORKERS} {_WORKER} --hostname train@%h --pool solo --queues train.cpu",
         is_node=True,
         node_kind="train",
         ready_line=" ready.",
     ),
     PlatformProcess(
         name="batch",
-        command=f"python -m celery -A workers.celery {_WORKER} --concurrency 1 --queues batch",
+        command=f"{_WORKERS} {_WORKER} --hostname batch@%h --pool solo --queues batch",
         is_node=True,
         node_kind="batch",
         ready_line=" ready.",

@@ -154,7 +154,6 @@ class Stack:
             environment |= {
                 "CONTROL_URL": self.web_url,
                 "NODE_TOKEN": tokens[process.node_kind],
-                "NODE_NAME": f"local-{process.name}",
                 f"{process.node_kind.upper()}_DATA": str(self.folder / process.node_kind),
             }
         return environment
