@@ -10,7 +10,9 @@ from contracts.ids import new_id
 
 
 class StripeCustomer(models.Model):
-    organisation = models.OneToOneField(Organisation, on_delete=models.CASCADE, primary_key=True, related_name="stripe_customer")
+    organisation = models.OneToOneField(
+        Organisation, on_delete=models.CASCADE, primary_key=True, related_name="stripe_customer"
+    )
     stripe_id = models.CharField(max_length=80, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -97,6 +99,7 @@ class StripePush(models.Model):
     identifier = models.CharField(max_length=100, unique=True)
     state = models.CharField(max_length=10, default="new")
     first_tried_at = models.DateTimeField(null=True, blank=True)
+    counted_to = models.DateTimeField()  # usage recorded up to here is in this delta or an earlier one
     confirmed_at = models.DateTimeField(null=True, blank=True)
     last_error = models.TextField(blank=True)
 

@@ -99,7 +99,8 @@ class Wallet(models.Model):
     """Something that can be spent from, by holds and leases: an organisation's credit, or a hard budget's period.
 
     Credit wallets mirror the ledger: available == balance of customer:<org>, held == balance of held:<org>.
-    Budget wallets: limit == available + held + spent; they move on their row only, without ledger entries. `available` may go down to -overdraft (post-paid customers).
+    Budget wallets: limit == available + held + spent; they move on their row only, without ledger entries.
+    `available` may go down to -overdraft (post-paid customers).
     """
 
     id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "wal"), editable=False)

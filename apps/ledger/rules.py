@@ -9,6 +9,7 @@ Sign convention, once for all: an entry's amount is positive where we owe or hav
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 WRITTEN_OFF = "written-off"
 
@@ -69,3 +70,12 @@ class Movement:
             overage_account(organisation_id): self.write_off,
             WRITTEN_OFF: -self.write_off,
         }
+
+
+def budget_period(period: str, at: datetime) -> tuple[datetime | None, datetime | None]:
+    """Return [start, end) in UTC of the budget's period around `at`; (None, None) for a budget in total."""
+    if period == "total":
+        return None, None
+    moment = at.astimezone(UTC)
+    start = datetime(moment.year, moment.month, 1, tzinfo=UTC)
+    return start, datetime(moment.year + moment.month // 12, moment.month % 12 + 1, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Sets money aside for a run or a batch before it starts: from the credit, and from hard budgets of the organisation."""
+"""Sets money aside for a run or a batch before it starts: from the credit and from the organisation's hard budgets."""
 
 from django.db import IntegrityError, transaction
 

@@ -25,7 +25,7 @@ def post(
     at: datetime | None = None,
     note: str = "",
 ) -> LedgerTransaction | None:
-    """Write the transaction and its entries (account -> signed micros). None: `ref` is there already, nothing was done."""
+    """Write the transaction and its entries (account -> signed micros). None: `ref` is there already."""
     rows = {account: amount for account, amount in entries.items() if amount}
     if not rows or sum(rows.values()):
         raise ValueError(f"ledger entries of {ref} must be present and sum to zero: {dict(entries)}")

@@ -1,0 +1,115 @@
+"""Compares every number about money with the others it must equal, to the micro-unit, over the whole database."""
+
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+
+
+@dataclass(frozen=True)
+class Check:
+    name: str
+    compared: int  # rows looked at
+    differences: list[str]
+
+    @property
+    def is_right(self) -> bool:
+        return not self.differences
+
+
+# Each query answers (what, found, expected) for everything it compares; a difference is a row with found <> expected.
+_CHECKS = {
+    "ledger: every transaction sums to zero": """
+        SELECT transaction_id || ' ' || currency, sum(amount_micros), 0 FROM ledger_ledgerentry
+        GROUP BY transaction_id, currency""",
+    "ledger: each currency sums to zero": """
+        SELECT currency, sum(amount_micros), 0 FROM ledger_ledgerentry GROUP BY currency""",
+    "wallets: available is the balance of customer:<org>": """
+        SELECT w.organisation_id, w.available_micros, coalesce(sum(e.amount_micros), 0) FROM ledger_wallet w
+        LEFT JOIN ledger_ledgerentry e ON e.account = 'customer:' || w.organisation_id AND e.currency = w.currency
+        WHERE w.budget_id IS NULL GROUP BY w.id""",
+    "wallets: held is the balance of held:<org>": """
+        SELECT w.organisation_id, w.held_micros, coalesce(sum(e.amount_micros), 0) FROM ledger_wallet w
+        LEFT JOIN ledger_ledgerentry e ON e.account = 'held:' || w.organisation_id AND e.currency = w.currency
+        WHERE w.budget_id IS NULL GROUP BY w.id""",
+    "wallets: spent is the balance of revenue:<org>": """
+        SELECT w.organisation_id, w.spent_micros, coalesce(sum(e.amount_micros), 0) FROM ledger_wallet w
+        LEFT JOIN ledger_ledgerentry e ON e.account = 'revenue:' || w.organisation_id AND e.currency = w.currency
+        WHERE w.budget_id IS NULL GROUP BY w.id""",
+    "wallets: held is what open leases and holds have left": """
+        SELECT w.id, w.held_micros,
+          (SELECT coalesce(sum(granted_micros - spent_micros), 0) FROM metering_lease l
+            WHERE l.wallet_id = w.id AND l.state = 'open')
+          + (SELECT coalesce(sum(amount_micros), 0) FROM ledger_hold h
+            WHERE h.state = 'open' AND (h.wallet_id = w.id OR h.budget_wallets ? w.id))
+        FROM ledger_wallet w""",
+    "budgets: limit is available, held and spent": """
+        SELECT w.id, w.available_micros + w.held_micros + w.spent_micros, b.limit_micros
+        FROM ledger_wallet w JOIN ledger_budget b ON b.id = w.budget_id
+        WHERE b.deleted_at IS NULL AND (w.period_end IS NULL OR w.period_end > now())""",
+    "usage: its sum is the balance of revenue:<org>": """
+        SELECT o.id,
+          (SELECT coalesce(sum(amount_micros), 0) FROM metering_usageevent u WHERE u.organisation_id = o.id),
+          (SELECT coalesce(sum(amount_micros), 0) FROM ledger_ledgerentry e WHERE e.account = 'revenue:' || o.id)
+        FROM accounts_organisation o""",
+    "usage: each ledger transaction earns what its events say": """
+        SELECT coalesce(u.ref, l.ref), coalesce(u.amount, 0), coalesce(l.amount, 0) FROM
+          (SELECT ledger_ref AS ref, sum(amount_micros) AS amount FROM metering_usageevent GROUP BY 1) u
+        FULL JOIN
+          (SELECT t.ref, sum(e.amount_micros) AS amount FROM ledger_ledgertransaction t
+            JOIN ledger_ledgerentry e ON e.transaction_id = t.id AND e.account LIKE 'revenue:%%' GROUP BY 1) l
+        ON u.ref = l.ref""",
+    "usage: overage is the balance of overage:<org>": """
+        SELECT o.id,
+          (SELECT -coalesce(sum(amount_micros), 0) FROM metering_usageevent u
+            WHERE u.organisation_id = o.id AND u.meter = 'overage'),
+          (SELECT coalesce(sum(amount_micros), 0) FROM ledger_ledgerentry e WHERE e.account = 'overage:' || o.id)
+        FROM accounts_organisation o""",
+    "usage: each amount is units times the price row": """
+        SELECT u.id, u.amount_micros, u.units * p.unit_price_micros FROM metering_usageevent u
+        LEFT JOIN ledger_price p ON p.id = u.price WHERE u.meter <> 'overage'""",
+    "invoices: usage of each month is its invoice, or in an open month": """
+        SELECT u.organisation_id || ' ' || u.period, sum(u.amount_micros),
+          CASE WHEN u.period >= coalesce(w.open_from, DATE '1970-01-01') THEN sum(u.amount_micros)
+               ELSE coalesce(i.total_micros, 0) END
+        FROM metering_usageevent u
+        LEFT JOIN metering_periodwatermark w ON w.organisation_id = u.organisation_id
+        LEFT JOIN billing_invoice i ON i.organisation_id = u.organisation_id AND i.period_start = u.period
+        GROUP BY u.organisation_id, u.period, w.open_from, i.total_micros""",
+    "invoices: the lines sum to the total": """
+        SELECT i.number, coalesce(sum(l.amount_micros), 0), i.total_micros FROM billing_invoice i
+        LEFT JOIN billing_invoiceline l ON l.invoice_id = i.id GROUP BY i.id""",
+    "top-ups: paid ones are the balance of funding:stripe": """
+        SELECT o.id,
+          (SELECT coalesce(sum(amount_micros), 0) FROM billing_topup t
+            WHERE t.organisation_id = o.id AND t.state = 'paid'),
+          (SELECT -coalesce(sum(e.amount_micros), 0) FROM ledger_ledgerentry e
+            JOIN ledger_ledgertransaction x ON x.id = e.transaction_id
+            WHERE x.organisation_id = o.id AND e.account = 'funding:stripe')
+        FROM accounts_organisation o""",
+    "stripe: what was pushed for an hour is its usage": """
+        SELECT s.organisation_id || ' ' || s.meter || ' ' || s.hour, sum(s.amount_micros),
+          (SELECT coalesce(sum(u.amount_micros), 0) FROM metering_usageevent u
+            WHERE u.organisation_id = s.organisation_id AND u.meter = s.meter
+            AND date_trunc('hour', CASE WHEN u.late THEN u.recorded_at ELSE u.occurred_at END, 'UTC') = s.hour
+            AND u.recorded_at <= max(s.counted_to))
+        FROM billing_stripepush s GROUP BY s.organisation_id, s.meter, s.hour""",
+}
+
+
+def reconcile() -> list[Check]:
+    """Run every check on one snapshot of the database, so that traffic meanwhile makes no false differences."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        if not _is_nested():
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        return [_run(cursor, name, query) for name, query in _CHECKS.items()]
+
+
+def _is_nested() -> bool:
+    return len(connection.savepoint_ids) > 0
+
+
+def _run(cursor: object, name: str, query: str) -> Check:
+    cursor.execute(f"SELECT what, found, expected FROM ({query}) AS c (what, found, expected)")  # type: ignore[attr-defined]
+    rows = cursor.fetchall()  # type: ignore[attr-defined]
+    wrong = [f"{what}: {found} found, {expected} expected" for what, found, expected in rows if found != expected]
+    return Check(name, len(rows), wrong)

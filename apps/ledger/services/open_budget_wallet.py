@@ -1,0 +1,26 @@
+"""Opens the wallet of a hard budget for the period that a moment lies in; asking again returns the same one."""
+
+from datetime import datetime
+
+from django.utils import timezone
+
+from apps.ledger.models import Budget, Wallet
+from apps.ledger.rules import budget_period
+
+
+def open_budget_wallet(budget: Budget, *, at: datetime | None = None) -> Wallet | None:
+    """Return the wallet; None for soft budgets, which have none."""
+    if not budget.is_hard:
+        return None
+    start, end = budget_period(budget.period, at or timezone.now())
+    wallet, _ = Wallet.objects.get_or_create(
+        budget=budget,
+        period_start=start,
+        defaults={
+            "organisation": budget.organisation,
+            "currency": budget.organisation.currency,
+            "available_micros": budget.limit_micros,
+            "period_end": end,
+        },
+    )
+    return wallet
