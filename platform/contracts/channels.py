@@ -7,3 +7,8 @@ RUN_CHANGED = "my:run:{run}"  # pub/sub; a hint for the run page's event stream
 def rate_key(organisation: str, scope: str, owner: str, policy: str) -> str:
     """GCRA state. The braces keep one organisation's keys on one Redis Cluster slot, so one script can take them all."""
     return f"{{t:{organisation}}}:g:{scope}:{owner}:{policy}"
+
+
+def attempts_key(what: str, digest: str) -> str:
+    """Times of wrong passwords for one account or one network address, as a sorted set."""
+    return f"{{login}}:{what}:{digest}"

@@ -85,6 +85,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "apps.accounts.current_organisation.OrganisationMiddleware",
+    "apps.rest.read_only.ReadOnlyMiddleware",
 ]
 ROOT_URLCONF = "modelyard.urls"
 ASGI_APPLICATION = "modelyard.asgi.application"
@@ -126,6 +127,18 @@ AUTH_USER_MODEL = "accounts.User"
 
 # --- Redis: broker, rate counters, hints. Holds nothing that cannot be rebuilt ----------------------------------------
 REDIS_URL = secret("REDIS_URL") or embedded_url("redis_url")
+CACHES = {  # allauth's rate limits and nothing else; without Redis each process counts for itself
+    "default": {
+        "BACKEND": "apps.accounts.cache.RedisOrLocalCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "cache",
+        "OPTIONS": {
+            "serializer": "apps.accounts.cache.JsonSerializer",
+            "socket_connect_timeout": 0.2,
+            "socket_timeout": 0.5,
+        },
+    }
+}
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False  # the row in PostgreSQL is the job; a lost message is swept up, a doubled one finds no row
@@ -142,6 +155,8 @@ CELERY_BEAT_SCHEDULE = {  # seconds; every task may run twice or late without ha
     "close-abandoned-leases": {"task": "apps.metering.tasks.close_abandoned_leases", "schedule": 30.0},
     "roll-budget-periods": {"task": "apps.billing.tasks.roll_budget_periods", "schedule": 60.0},
     "push-usage-to-stripe": {"task": "apps.billing.tasks.push_usage", "schedule": 300.0},
+    "forget-old-answers": {"task": "apps.rest.tasks.forget_expired", "schedule": 3600.0},
+    "forget-sent-messages": {"task": "apps.outbox.tasks.forget_done", "schedule": 3600.0},
     "close-last-month": {"task": "apps.billing.tasks.close_due_periods", "schedule": 3600.0},
 }
 
@@ -181,10 +196,7 @@ STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [ROOT / "static"]
 
 # --- people -----------------------------------------------------------------------------------------------------------
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
-]
+AUTHENTICATION_BACKENDS = ["apps.accounts.sign_in.CountedPasswordBackend"]  # the only one: every check is counted
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -198,6 +210,13 @@ ACCOUNT_SIGNUP_FORM_CLASS = "apps.web.signup_form.OrganisationSignupForm"
 ACCOUNT_EMAIL_VERIFICATION = text("EMAIL_VERIFICATION", default="optional")
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_ADAPTER = "apps.accounts.sign_in.AccountAdapter"
+# Our own count (accounts.password_attempts) is exact; these give the visitor a message and slow the other forms.
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "100/15m/ip,10/15m/key",
+    "change_password": "10/15m/user",
+    "reauthenticate": "10/15m/user",
+}
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_LOGOUT_REDIRECT_URL = "landing"
@@ -219,7 +238,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["apps.rest.parsing.StrictJSONParser"],
     "EXCEPTION_HANDLER": "apps.rest.problems.problem_response",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "apps.rest.openapi.PublicSchema",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
@@ -231,6 +250,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "PREPROCESSING_HOOKS": ["apps.rest.openapi.only_public_api"],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "apps.rest.openapi.document_problems"],
 }
 
 # --- side effects: topic -> function(payload: dict) -------------------------------------------------------------------
@@ -266,8 +286,9 @@ SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W021"] if 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"request_id": {"()": "apps.rest.request_ids.RequestIdFilter"}},
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {request_id} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {"handlers": ["console"], "level": text("LOG_LEVEL", default="INFO")},
     "loggers": {"django.request": {"level": "ERROR"}, "httpx": {"level": "WARNING"}},
 }
