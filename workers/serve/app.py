@@ -29,7 +29,7 @@ from workers.serve.journal_line import journal_line, usage_id, usage_id_of_key
 from workers.serve.leases import Leases
 from workers.serve.limits import Limits
 from workers.serve.metrics import Metrics
-from workers.serve.problems import Refused, problem_body
+from workers.serve.problems import Refused, problem_bytes
 from workers.serve.sessions import Model
 from workers.serve.settings import Settings
 from workers.serve.weigh import weigh
@@ -62,7 +62,7 @@ class Road:
         self._leases = leases
         self._executor = executor
         self._clock = clock
-        self._gate = Gate(limits, leases, self._decode, self.refuse)
+        self.gate = Gate(limits, leases, self._decode, self.refuse)
         self._inbox: list[Call] = []
         self._bodies: dict[tuple[str, bytes], bytes] = {}
 
@@ -91,7 +91,7 @@ class Road:
                 log.exception("request failed before admission")
                 self.refuse(call, Refused("ours:internal"))
         if admitted:
-            self._gate.admit(admitted)
+            self.gate.admit(admitted)
 
     def _enter(self, call: Call) -> bool:
         """Authenticate and weigh. True: it goes on to rate and money; False: it is answered already."""
@@ -113,7 +113,7 @@ class Road:
             raise Refused("yours:not-found")
         self._check_health(model)
         self._name_usage(call, route)
-        self._gate.check_load(call, route)
+        self.gate.check_load(call, route)
         return True
 
     # authenticate
@@ -288,7 +288,7 @@ class Road:
         if refusal.status == 401:
             headers += b'WWW-Authenticate: Bearer realm="modelyard"\r\n'
         self.metrics.count_refusal(refusal.code)
-        body = problem_body(refusal, call.request_id.decode(), protocol_error=call.path.startswith(b"/v2"))
+        body = problem_bytes(refusal, call.request_id.decode(), protocol_error=call.path.startswith(b"/v2"))
         self._finish(call, refusal.status, headers, body, b"application/problem+json")
 
     def _finish(

@@ -188,8 +188,10 @@ def control_away() -> Refused:
 
 def budget_exhausted(wallet: str, problem: dict[str, Any]) -> Refused:
     """Control's 402 in the words of the data plane."""
+    if problem.get("code") == "yours:suspended":
+        return Refused("yours:suspended", str(problem.get("detail", "")), extra={"wallet": wallet})
     extra = {"wallet": problem.get("wallet") or wallet, "available_micros": problem.get("available_micros", 0)}
     for name in ("budget_id", "resets_at"):
         if problem.get(name):
             extra[name] = problem[name]
-    return Refused("yours:budget-exhausted", str(problem.get("message", "")), extra=extra)
+    return Refused("yours:budget-exhausted", str(problem.get("detail", "")), extra=extra)

@@ -55,7 +55,7 @@ class Process:
         self.road = Road(
             settings, loop, self.journal, self.limits, self.refill.leases, self.work, self.metrics, self.clock
         )
-        self.refill.resume = self.road.resume
+        self.refill.resume = self.road.gate.resume
         address = f"http://{settings.host}:{settings.port}"
         self.node = Node(self.boot, self.control, self.clock, self.errands, address)
         self.sessions = Sessions(Packages(settings.data / "packages", self.control), settings.model_memory_bytes)
