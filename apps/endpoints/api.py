@@ -17,10 +17,16 @@ from apps.endpoints.services.rollback_endpoint import rollback_endpoint
 from apps.rest.etags import etag_of, require_match
 from apps.rest.idempotency import idempotent
 from apps.rest.paging import page
+from apps.rest.permissions import actor_of
+
+
+def etag(endpoint: Endpoint) -> str:
+    """Of what people change, not of what nodes report: a server coming up is no lost update."""
+    return etag_of([endpoint.id, endpoint.edition])
 
 
 def answer(endpoint: Endpoint, status: int = 200) -> Response:
-    return Response(endpoint_json(endpoint), status=status, headers={"ETag": etag_of(endpoint.id, endpoint.edition)})
+    return Response(endpoint_json(endpoint), status=status, headers={"ETag": etag(endpoint)})
 
 
 @extend_schema(tags=["endpoints"])
@@ -43,7 +49,7 @@ class Endpoints(APIView):
             model_version=version_or_problem(request.organisation, values["model_version"]),
             latency_class=values["latency_class"],
             policies=values.get("limits"),
-            created_by=request.actor,
+            created_by=actor_of(request),
         )
         return answer(endpoint, status=201)
 
@@ -59,7 +65,7 @@ class EndpointDetail(APIView):
     def patch(self, request: Request, endpoint: str) -> Response:
         """Change deployments, limits, pace; pause or resume. Honours If-Match."""
         found = endpoint_or_problem(request.organisation, endpoint)
-        require_match(request, etag_of(found.id, found.edition))
+        require_match(request, etag(found))
         body = EndpointChange(data=request.data)
         body.is_valid(raise_exception=True)
         values: dict[str, Any] = body.validated_data
@@ -71,14 +77,14 @@ class EndpointDetail(APIView):
             slo_ms=values.get("slo_ms"),
             force=values["force"],
             expected_edition=found.edition if request.headers.get("If-Match") else None,
-            by=request.actor,
+            by=actor_of(request),
         )
         return answer(changed)
 
     @extend_schema(operation_id="endpoints_delete", responses={204: None})
     def delete(self, request: Request, endpoint: str) -> Response:
         """Delete an endpoint. Its name becomes free; its usage stays on the bill."""
-        delete_endpoint(endpoint_or_problem(request.organisation, endpoint), by=request.actor)
+        delete_endpoint(endpoint_or_problem(request.organisation, endpoint), by=actor_of(request))
         return Response(status=204)
 
 
@@ -89,4 +95,4 @@ class EndpointRollback(APIView):
     def post(self, request: Request, endpoint: str) -> Response:
         """Deploy again what served before the present version."""
         found = endpoint_or_problem(request.organisation, endpoint)
-        return answer(rollback_endpoint(found, by=request.actor))
+        return answer(rollback_endpoint(found, by=actor_of(request)))

@@ -21,6 +21,7 @@ from apps.endpoints.services.start_batch import start_batch
 from apps.rest.idempotency import idempotent
 from apps.rest.paging import page
 from apps.rest.parsing import StrictJSONParser
+from apps.rest.permissions import actor_of
 from contracts.problems import Problem
 
 
@@ -56,7 +57,7 @@ class Batches(APIView):
             file=file,
             file_name=file.name if file else "",
             dataset_version=self._dataset_version(request, values),
-            started_by=request.actor,
+            started_by=actor_of(request),
         )
         return Response(batch_json(batch), status=202)
 
@@ -96,7 +97,7 @@ class BatchCancel(APIView):
     def post(self, request: Request, batch: str) -> Response:
         """Stop a batch. A waiting one stops at once, a running one within seconds; neither is charged."""
         found = batch_or_problem(request.organisation, batch)
-        return Response(batch_json(cancel_batch(found, by=request.actor)))
+        return Response(batch_json(cancel_batch(found, by=actor_of(request))))
 
 
 @extend_schema(tags=["batches"])
