@@ -6,11 +6,12 @@ from typing import IO, Any
 from asgiref.sync import sync_to_async
 from django.core.files.storage import default_storage
 from django.core.handlers.asgi import ASGIRequest
-from django.db import close_old_connections
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.http import content_disposition_header, parse_etags
 from rest_framework.request import Request
+
+from apps.rest.connections import give_connection_back
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -42,7 +43,7 @@ def stored_file(
         response["Content-Disposition"] = content_disposition_header(True, download_as) or "attachment"
     for name, value in (headers or {}).items():
         response[name] = value
-    close_old_connections()  # a slow reader must not keep a database connection
+    give_connection_back()  # a slow reader must not keep a database connection
     return response
 
 

@@ -4,6 +4,8 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import inline_serializer
+from rest_framework import serializers
 
 _PUBLIC = "/api/v1/"
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -55,6 +57,18 @@ def document_problems(result: dict[str, Any], generator: Any, request: Any, publ
         if "post" in operations:
             operations["post"].setdefault("parameters", []).append(IDEMPOTENCY_KEY)
     return result
+
+
+def listed(item: type[serializers.Serializer[Any]]) -> Any:
+    """The answer of rest.paging.page for `extend_schema(responses=…)`."""
+    return inline_serializer(
+        f"{item.__name__.removesuffix('Answer')}List",
+        {
+            "data": item(many=True),
+            "has_more": serializers.BooleanField(),
+            "next_cursor": serializers.CharField(allow_null=True),
+        },
+    )
 
 
 class PublicSchema(AutoSchema):

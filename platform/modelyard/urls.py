@@ -8,7 +8,7 @@ from apps.web import health
 from modelyard import checks  # noqa: F401 - importing it registers the deployment checks
 
 api_v1 = [
-    path("", include("apps.accounts.urls_api")),
+    path("", include("apps.rest.urls_api")),
     path("", include("apps.compute.urls_api")),
     path("", include("apps.datasets.urls_api")),
     path("", include("apps.training.urls_api")),

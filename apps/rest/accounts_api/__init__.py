@@ -1,0 +1,1 @@
+"""REST of the organisation itself: its members, invitations and audit log (the rules live below, in `accounts`)."""
