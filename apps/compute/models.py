@@ -15,7 +15,7 @@ class Pool(models.Model):
     name = models.SlugField(max_length=30, unique=True)
     title = models.CharField(max_length=80)  # "2 CPU cores, 8 GB"
     has_gpu = models.BooleanField(default=False)
-    slots = models.PositiveIntegerField(default=1)  # runs at once
+    slots = models.PositiveIntegerField(default=1)  # runs at once, at most, however many nodes have joined
     max_run_seconds = models.PositiveIntegerField(default=6 * 3600)
     is_open = models.BooleanField(default=True)
 

@@ -42,7 +42,9 @@ class ModelVersion(models.Model):
     family = models.CharField(max_length=40)
     model_sha256 = models.CharField(max_length=64)
     model_bytes = models.BigIntegerField()
-    files = models.JSONField(default=dict)  # name -> {"storage_key","sha256","size_bytes"}: model.onnx, manifest.json, …
+    files = models.JSONField(
+        default=dict
+    )  # name -> {"storage_key","sha256","size_bytes"}: model.onnx, manifest.json, …
     manifest = models.JSONField(default=dict)
     parity = models.JSONField(default=dict)
     metrics = models.JSONField(default=dict)

@@ -1,4 +1,4 @@
-"""Runs, their candidates, attempts and checkpoints. The row is the truth; a Celery message is only a wake-up."""
+"""Runs, their candidates, attempts, log and files. The row is the truth; a Celery message is only a wake-up."""
 
 from functools import partial
 
@@ -33,7 +33,6 @@ class Run(models.Model):
     fence = models.PositiveIntegerField(default=0)
     attempt = models.PositiveIntegerField(default=0)
     node = models.ForeignKey(Node, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    run_token_digest = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField()
     priority = models.IntegerField(default=0)
@@ -67,8 +66,11 @@ class Run(models.Model):
         constraints = [models.CheckConstraint(condition=Q(state__in=RUN_STATES), name="run_state_known")]
         indexes = [
             models.Index(fields=["pool", "-priority", "queued_at"], condition=Q(state="queued"), name="runs_waiting"),
-            models.Index(fields=["lease_until"], condition=Q(state__in=["running", "validating", "exporting"]),
-                         name="runs_under_way"),
+            models.Index(
+                fields=["lease_until"],
+                condition=Q(state__in=["running", "validating", "exporting"]),
+                name="runs_under_way",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -82,6 +84,7 @@ class Attempt(models.Model):
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="attempts")
     fence = models.PositiveIntegerField()
     node = models.ForeignKey(Node, on_delete=models.SET_NULL, null=True, related_name="+")
+    token_digest = models.CharField(max_length=64, unique=True)  # of the run token; see authentication.py
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     compute_seconds = models.FloatField(default=0)

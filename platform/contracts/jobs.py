@@ -27,6 +27,12 @@ TASKS = (
     "forecasting",
 )
 TASKS_TRAINABLE = ("tabular_classification", "tabular_regression", "image_classification")
+# Model families that each recipe knows, in the order in which they are tried. A run names some of them, or none for all.
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "tabular_classification": ("linear", "gradient_boosting", "mlp"),
+    "tabular_regression": ("linear", "gradient_boosting", "mlp"),
+    "image_classification": ("transfer",),
+}
 
 RUN_STATES = ("draft", "queued", "running", "validating", "exporting", "succeeded", "failed", "cancelled")
 RUN_ACTIVE_STATES = ("running", "validating", "exporting")

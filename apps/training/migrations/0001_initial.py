@@ -36,7 +36,6 @@ class Migration(migrations.Migration):
                 ('state', models.CharField(choices=[('draft', 'draft'), ('queued', 'queued'), ('running', 'running'), ('validating', 'validating'), ('exporting', 'exporting'), ('succeeded', 'succeeded'), ('failed', 'failed'), ('cancelled', 'cancelled')], default='queued', max_length=12)),
                 ('fence', models.PositiveIntegerField(default=0)),
                 ('attempt', models.PositiveIntegerField(default=0)),
-                ('run_token_digest', models.CharField(blank=True, max_length=64)),
                 ('lease_until', models.DateTimeField(blank=True, null=True)),
                 ('not_before', models.DateTimeField()),
                 ('priority', models.IntegerField(default=0)),
@@ -89,6 +88,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('fence', models.PositiveIntegerField()),
+                ('token_digest', models.CharField(max_length=64, unique=True)),
                 ('started_at', models.DateTimeField()),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
                 ('compute_seconds', models.FloatField(default=0)),

@@ -1,0 +1,15 @@
+"""The internal API's finish: the trainer's last call, which ends the run and adds the model version."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.registry.services.complete_run import complete_run
+from apps.training.internal import OfOneRun
+from apps.training.messages import message_of
+from contracts.jobs import RunReport
+from contracts.wire import to_wire
+
+
+class Finish(OfOneRun):
+    def post(self, request: Request, run_id: str) -> Response:
+        return Response(to_wire(complete_run(request.auth, message_of(RunReport, request.data))))
