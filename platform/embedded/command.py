@@ -28,16 +28,17 @@ def up(arguments: list[str]) -> int:
 
 def run_stack(story: Callable[[Stack], None], *, stay: bool) -> int:
     """Run `story` on a started platform; stay until a signal when asked. Failures are one clear message."""
-    stopping = threading.Event()
+    is_running = False
     try:
-        with _signals_as_interrupt(stopping), exclusive(data_folder()), _running() as stack:
+        with _signals_as_interrupt(), exclusive(data_folder()), _running() as stack:
             _print_addresses(stack)
             story(stack)
+            is_running = True
             if stay:
                 say("running; Ctrl-C stops everything")
-                stopping.wait()
+                threading.Event().wait()
     except KeyboardInterrupt:
-        return 130
+        return 0 if is_running else 130  # asked to stop: fine; asked to stop while starting: not done
     except _FAILURES as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -78,9 +79,8 @@ def _running() -> Iterator[Stack]:
 
 
 @contextlib.contextmanager
-def _signals_as_interrupt(stopping: threading.Event) -> Iterator[None]:
+def _signals_as_interrupt() -> Iterator[None]:
     def interrupt(number: int, frame: FrameType | None) -> None:
-        stopping.set()
         raise KeyboardInterrupt
 
     before = {name: signal.signal(name, interrupt) for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}

@@ -38,7 +38,7 @@ class PlatformProcess:
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_signal: int = signal.SIGTERM
     stop_within_s: float = 15.0
-    important: Callable[[str], bool] = lambda line: " ERROR" in line or "CRITICAL" in line or "Traceback" in line
+    important: Callable[[str], bool] = lambda line: " ERROR" in line or "CRITICAL" in line
 
 
 PROCESSES = (

@@ -145,7 +145,8 @@ class Stack:
 
     def _environment_of(self, process: PlatformProcess, tokens: Mapping[str, str]) -> dict[str, str]:
         environment = dict(self.environment) | dict(process.environment)
-        environment["PYTHONPATH"] = f"{REPOSITORY / 'platform'}{os.pathsep}{REPOSITORY}"
+        roots = [str(REPOSITORY / "platform"), str(REPOSITORY), environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, roots))
         environment["PYTHONUNBUFFERED"] = "1"
         if process.is_node:
             for name in CONTROL_SECRETS:

@@ -185,7 +185,7 @@ def _storage(url: str) -> dict[str, object]:
 
 STORAGES = {
     "default": _storage(STORAGE_URL),
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "modelyard.static_storage.StaticStorage"},
 }
 UPLOAD_MAX_BYTES = integer("UPLOAD_MAX_BYTES", default=2 * 1024**3)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024**2
