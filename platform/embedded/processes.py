@@ -61,6 +61,10 @@ class _Child:
     starts: int = 0
     said_ready: bool = False
 
+    def is_alive(self) -> bool:
+        process = self.process
+        return process is not None and process.poll() is None
+
     def is_ready(self) -> bool:
         if self.program.ready_line:
             return self.said_ready
@@ -101,17 +105,18 @@ class Supervisor:
         self._children[program.name] = child
         self._in_thread(lambda: self._spawn(child))
         if wait:
-            self.wait_ready(program.name)
+            self.wait_ready(program.name, crashes_allowed=0)
 
-    def wait_ready(self, name: str) -> None:
-        """Wait for a child's readiness check. Raises StartFailed when it ends first or takes too long."""
+    def wait_ready(self, name: str, *, crashes_allowed: int = 3) -> None:
+        """Wait for a child's readiness check. Raises StartFailed when it keeps ending or takes too long."""
         child = self._children[name]
         deadline = time.monotonic() + child.program.ready_within_s
         while True:
-            if child.process is None or child.process.poll() is not None:
+            if child.crashes > crashes_allowed or (crashes_allowed == 0 and not child.is_alive()):
                 child.wanted = False
                 raise StartFailed(f"{name} ended while starting (see {child.log.path}):\n{child.log.tail()}")
-            if child.is_ready():
+            if child.is_alive() and child.is_ready():
+                child.crashes = 0
                 return
             if time.monotonic() > deadline:
                 raise StartFailed(
@@ -144,8 +149,9 @@ class Supervisor:
 
     def pid(self, name: str) -> int | None:
         """Process id of a running child, None while it is down."""
-        process = self._children[name].process
-        return process.pid if process is not None and process.poll() is None else None
+        child = self._children[name]
+        process = child.process
+        return process.pid if process is not None and child.is_alive() else None
 
     def starts(self, name: str) -> int:
         """How often this child was started."""
