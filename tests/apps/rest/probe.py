@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseNotFound
 from django.urls import include, path
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -62,5 +62,9 @@ api = [
 ]
 urlpatterns = [
     path("api/v1/", include(api)),
-    path("o/<slug:organisation>/page", lambda r, organisation: HttpResponse()),
+    path("o/<slug:organisation>/page", lambda request, organisation: HttpResponse()),
 ]
+
+
+def handler404(request: Any, exception: Exception) -> HttpResponse:
+    return HttpResponseNotFound("<h1>a page</h1>")
