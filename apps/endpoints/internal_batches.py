@@ -38,7 +38,7 @@ class BatchTokenView(APIView):
 
     authentication_classes = ()
     permission_classes = ()
-    parser_classes: Any = None
+    parser_classes: Any = ()
 
     def batch(self, request: Request, batch_id: str) -> Batch:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -72,8 +72,6 @@ class BatchPackage(BatchTokenView):
 
 
 class BatchFile(BatchTokenView):
-    parser_classes = ()
-
     def put(self, request: Request, batch: str, name: str) -> Response:
         held = self.batch(request, batch)
         if request.query_params.get("fence") != str(held.fence) or held.state != "running":

@@ -9,10 +9,10 @@ from contracts.keys import digest_token, mint_token
 
 _CLAIM = """
 UPDATE endpoints_batch SET state = 'running', fence = fence + 1, attempt = attempt + 1, node_id = %(node)s,
-       batch_token_digest = %(digest)s, lease_until = now() + make_interval(secs => %(lease)s), rows_done = 0,
+       batch_token_digest = %(digest)s, lease_until = clock_timestamp() + make_interval(secs => %(lease)s), rows_done = 0,
        rows_failed = 0, errors = '[]'
  WHERE id = (SELECT id FROM endpoints_batch
-              WHERE state = 'queued' AND not_before <= now() AND (%(batch)s = '' OR id = %(batch)s)
+              WHERE state = 'queued' AND not_before <= clock_timestamp() AND (%(batch)s = '' OR id = %(batch)s)
               ORDER BY created_at FOR UPDATE SKIP LOCKED LIMIT 1)
 RETURNING id
 """
