@@ -8,6 +8,7 @@ import os
 
 from celery import Celery
 
+from modelyard import beat_lock  # noqa: F401 - importing it connects the signal
 from modelyard.env import data_dir
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "modelyard.settings")
