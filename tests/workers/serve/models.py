@@ -91,7 +91,11 @@ def classifier(bias: float = 0.0) -> Package:
     return _package(
         nodes, [_column("age"), _column("income"), colour], _CLASS_OUTPUTS, constants,
         task="tabular_classification",
-        inputs=[TensorSpec("age", "FP32", [-1, 1]), TensorSpec("income", "FP32", [-1, 1]), TensorSpec("colour", "BYTES", [-1, 1])],
+        inputs=[
+            TensorSpec("age", "FP32", [-1, 1]),
+            TensorSpec("income", "FP32", [-1, 1]),
+            TensorSpec("colour", "BYTES", [-1, 1]),
+        ],
         outputs=_CLASS_SPECS, meaning=_CLASS_MEANING,
         columns=[
             ColumnSpec("age", "number", required=True, tensor="age"),

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import redis
 
+from contracts.channels import CONFIG_CHANGED
 from tests.workers.serve.small_control import TOKEN, SmallControl
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -85,7 +87,10 @@ class Serving:
 
     def publish(self) -> None:
         """Publish what the control holds and wait until this server follows."""
-        self.control.publish()
+        revision = self.control.publish()
+        if self._environment["REDIS_URL"]:
+            with contextlib.suppress(redis.ConnectionError), redis.Redis.from_url(self._environment["REDIS_URL"]) as hint:
+                hint.publish(CONFIG_CHANGED, revision)
         self.wait_ready()
 
     def predict(self, key: str, endpoint: str, *rows: dict[str, Any], **headers: str) -> httpx.Response:
@@ -96,6 +101,15 @@ class Serving:
         sent = {"Authorization": f"Bearer {key}", "Content-Type": content_type}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         return self.http.post(f"/v1/predict/{endpoint}", content=body, headers=sent)
+
+    def raw(self, data: bytes) -> bytes:
+        """Send bytes and read until the server closes."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as client:
+            client.sendall(data)
+            got = b""
+            while part := client.recv(65536):
+                got += part
+        return got
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)

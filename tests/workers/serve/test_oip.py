@@ -1,0 +1,141 @@
+"""Open Inference Protocol v2, asked by Triton's own client and by hand."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+import tritonclient.http as triton
+from tritonclient.utils import InferenceServerException
+
+from tests.workers.serve.conftest import Shop
+from tests.workers.serve.serving import wait_for
+
+
+@pytest.fixture
+def client(shop: Shop):
+    client = triton.InferenceServerClient(f"127.0.0.1:{shop.server.port}")
+    yield client
+    client.close()
+
+
+def inputs(binary: bool) -> list[triton.InferInput]:
+    tensors = []
+    for name, kind, values in (
+        ("age", "FP32", np.array([[1.0], [-9.0]], dtype=np.float32)),
+        ("income", "FP32", np.array([[0.5], [2.0]], dtype=np.float32)),
+        ("colour", "BYTES", np.array([["blue"], ["zürich"]], dtype=object)),
+    ):
+        tensor = triton.InferInput(name, list(values.shape), kind)
+        tensor.set_data_from_numpy(values, binary_data=binary)
+        tensors.append(tensor)
+    return tensors
+
+
+def headers(shop: Shop) -> dict[str, str]:
+    return {"Authorization": f"Bearer {shop.key}"}
+
+
+@pytest.mark.parametrize("binary", [True, False])
+@pytest.mark.parametrize("compression", [None, "gzip"])
+def test_tritonclient_infers(shop: Shop, client, binary: bool, compression: str | None):
+    outputs = [
+        triton.InferRequestedOutput("label", binary_data=binary),
+        triton.InferRequestedOutput("probabilities", binary_data=binary),
+    ]
+    answer = client.infer(
+        "churn", inputs(binary), outputs=outputs, headers=headers(shop), request_id="r7",
+        request_compression_algorithm=compression,
+    )  # fmt: skip
+    labels = [one.decode() if isinstance(one, bytes) else one for one in answer.as_numpy("label").tolist()]
+    assert labels == ["yes", "no"]
+    assert answer.as_numpy("probabilities").shape == (2, 2)
+    response = answer.get_response()
+    assert (response["id"], response["model_name"]) == ("r7", "churn")
+    assert response["model_version"] == shop.churn.deployments[0].model_version
+
+
+def test_tritonclient_infers_with_its_defaults_and_is_metered(shop: Shop, client):
+    before = len(shop.control.usage)
+    answer = client.infer("churn", inputs(binary=True), headers=headers(shop))
+    assert answer.as_numpy("label").tolist() == [b"yes", b"no"]
+    record = wait_for(lambda: len(shop.control.usage) > before and list(shop.control.usage.values())[-1])
+    assert (record["units"], record["amount_micros"]) == (2, 200)
+
+
+def test_tritonclient_reads_health_and_metadata(shop: Shop, client):
+    assert client.is_server_live()
+    assert client.is_server_ready()
+    assert client.get_server_metadata()["name"] == "modelyard"
+    assert client.is_model_ready("churn", headers=headers(shop))
+    assert not client.is_model_ready("nothing", headers=headers(shop))
+    told = client.get_model_metadata("churn", headers=headers(shop))
+    assert {"name": "colour", "datatype": "BYTES", "shape": [-1, 1]} in told["inputs"]
+    assert told["versions"] == [shop.churn.deployments[0].model_version]
+
+
+def test_errors_reach_the_client_as_it_expects_them(shop: Shop, client):
+    with pytest.raises(InferenceServerException, match="No valid credentials"):
+        client.infer("churn", inputs(binary=True))
+    with pytest.raises(InferenceServerException, match="is missing"):
+        client.infer("churn", inputs(binary=True)[:2], headers=headers(shop))
+
+
+def ask(shop: Shop, document: object, tail: bytes = b"", **extra: str):
+    body = json.dumps(document).encode() if not isinstance(document, bytes) else document
+    if tail:
+        extra["Inference-Header-Content-Length"] = str(len(body))
+    return shop.server.http.post("/v2/models/double/infer", content=body + tail, headers=headers(shop) | extra)
+
+
+def tensor(**changes: object) -> dict[str, object]:
+    return {"name": "x", "datatype": "FP32", "shape": [2, 1], "data": [1.0, 2.0], **changes}
+
+
+def test_json_by_hand_nested_or_flat_and_a_stale_length_header_is_ignored(shop: Shop):
+    for data in ([1, 2], [[1.0], [2.0]]):
+        answer = ask(shop, {"id": "a", "inputs": [tensor(data=data)]})
+        (output,) = answer.json()["outputs"]
+        assert output == {"name": "value", "datatype": "FP32", "shape": [2], "data": [2.0, 4.0]}
+    stale = {"Inference-Header-Content-Length": "17"}
+    assert ask(shop, {"inputs": [tensor()]}, **stale).status_code == 200
+    squeezed = gzip.compress(json.dumps({"inputs": [tensor()]}).encode())
+    assert ask(shop, squeezed, **{"Content-Encoding": "gzip"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "y"},
+        {"datatype": "FP64"},
+        {"shape": [2]},
+        {"shape": [3, 1]},
+        {"shape": [2, 2]},
+        {"shape": [-2, 1]},
+        {"shape": [0, 1], "data": []},
+        {"data": ["1", "2"]},
+        {"data": [True, False]},
+        {"data": [1e39, 1]},
+        {"data": None},
+        {"parameters": {"binary_data_size": 99}},
+        {"parameters": {"binary_data_size": -1}},
+        {"parameters": {"binary_data_size": 3}},
+    ],
+)
+def test_tensors_that_do_not_fit_are_refused(shop: Shop, changes: dict[str, object]):
+    answer = ask(shop, {"inputs": [tensor(**changes)]}, b"\0\0\0\0")
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["code"] in ("yours:invalid", "yours:malformed")
+    assert answer.json()["error"]
+
+
+def test_other_addresses_methods_and_versions(shop: Shop):
+    version = shop.double.deployments[0].model_version
+    base = "/v2/models/double"
+    get = shop.server.http.get
+    assert get(f"{base}/versions/{version}", headers=headers(shop)).status_code == 200
+    assert get(f"{base}/versions/{version}/ready", headers=headers(shop)).status_code == 200
+    assert get(f"{base}/versions/ver_other", headers=headers(shop)).status_code == 404
+    assert get(f"{base}/infer", headers=headers(shop)).status_code == 405
+    assert get(f"{base}/config", headers=headers(shop)).status_code == 404
+    assert get(base).status_code == 401
