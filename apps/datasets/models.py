@@ -14,7 +14,9 @@ class Dataset(models.Model):
     id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "ds"), editable=False)
     organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="datasets")
     name = models.CharField(max_length=120)
-    task = models.CharField(max_length=30, choices=[(t, t.replace("_", " ")) for t in TASKS], blank=True)  # empty: inferred
+    task = models.CharField(
+        max_length=30, choices=[(t, t.replace("_", " ")) for t in TASKS], blank=True
+    )  # empty: inferred
     description = models.TextField(blank=True)
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -48,12 +50,16 @@ class DatasetVersion(models.Model):
     canonical_sha256 = models.CharField(max_length=64, blank=True)
     canonical_bytes = models.BigIntegerField(default=0)
     rows = models.BigIntegerField(default=0)  # or images
-    columns = models.JSONField(default=list)  # tables: [{name,type,missing,missing_share,unique,minimum,maximum,mean,categories,histogram,evidence}]
+    columns = models.JSONField(
+        default=list
+    )  # tables: [{name,type,missing,missing_share,unique,minimum,maximum,mean,categories,histogram,evidence}]
     classes = models.JSONField(default=list)  # images: [{label,count}]
     inferred_task = models.CharField(max_length=30, blank=True)
     inferred_target = models.CharField(max_length=200, blank=True)
     profile = models.JSONField(default=dict)  # duplicates, leakage suspects, image sizes, …
-    preview = models.JSONField(default=dict)  # tables: {"columns","rows"}; images: {"thumbnails":[{label,file,data_uri}]}
+    preview = models.JSONField(
+        default=dict
+    )  # tables: {"columns","rows"}; images: {"thumbnails":[{label,file,data_uri}]}
     splits = models.JSONField(default=dict)  # {"kind","seed","test_share","valid_share"}
     issues = models.JSONField(default=list)  # [{code,severity: error|warning|info,location,message,fix}]
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
@@ -61,6 +67,8 @@ class DatasetVersion(models.Model):
     checked_at = models.DateTimeField(null=True, blank=True)
     check_lease_until = models.DateTimeField(null=True, blank=True)  # a check not finished by then is started again
     check_attempts = models.PositiveIntegerField(default=0)
+
+    is_repeat = False  # no column: receive_upload sets it when the same bytes were already there
 
     objects = TenantQuerySet["DatasetVersion"].as_manager()
 
