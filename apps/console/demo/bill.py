@@ -30,14 +30,11 @@ def predict(client: Client, say: Say) -> dict[str, Any]:
 
 def show_bill(client: Client, usage: dict[str, Any], say: Say) -> None:
     """Wait until the usage is in the ledger, then print usage and the invoice preview."""
-    seen = wait_for(
-        lambda: client.get("/usage", group_by="endpoint")["data"],
-        lambda rows: any(row.get("units", 0) >= usage["units"] for row in rows),
-        within_s=40,
-        what="the usage in the ledger",
-    )
-    for row in seen:
-        say(f"usage: {row.get('meter', ''):<26} {row['units']:>8} units  {money(row['amount_micros'])}")
+    path = f"/usage/{usage['id']}"
+    wait_for(lambda: client.has(path), bool, within_s=40, what="the usage in the ledger")
+    month = client.get("/usage", group_by="endpoint")
+    for row in month["data"]:
+        say(f"usage this month: {row['meter']:<26} {row['units']:>6} units  {money(row['amount_micros'])}")
     for invoice in client.everything("/invoices"):
         if invoice["state"] == "draft":
             say(f"invoice preview {invoice['id']}: {money(invoice['total_micros'])}")

@@ -29,6 +29,10 @@ class Client:
     def get(self, path: str, **params: Any) -> Any:
         return _answer(self._web.get(path, params=params))
 
+    def has(self, path: str) -> bool:
+        """Whether there is something at this address."""
+        return self._web.get(path).status_code == 200
+
     def everything(self, path: str, **params: Any) -> list[dict[str, Any]]:
         """All items of a list, page by page."""
         items: list[dict[str, Any]] = []

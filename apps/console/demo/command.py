@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from functools import partial
 
 from apps.console.demo import bill, story
 from apps.console.demo.account import DemoAccount, demo_account
@@ -14,18 +15,19 @@ def demo(arguments: list[str]) -> int:
     """Run the demo; `--once` ends after the story. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="manage.py demo", description="The whole road on real data.")
     parser.add_argument("--once", action="store_true", help="stop everything after the story")
-    once = parser.parse_args(arguments).once
-    return run_stack(tell, stay=not once)
+    parser.add_argument("--seconds", type=int, default=45, help="training budget (default 45)")
+    chosen = parser.parse_args(arguments)
+    return run_stack(partial(tell, budget_s=chosen.seconds), stay=not chosen.once)
 
 
-def tell(stack: Stack) -> None:
+def tell(stack: Stack, *, budget_s: int) -> None:
     """The story on a running platform."""
     started = time.monotonic()
     account = demo_account(stack)
     say(f"organisation {account.slug}, user {account.email}")
     client = Client(stack.web_url, stack.serve_url, account.api_key)
     uploaded = story.upload(client, say)
-    run = story.train(client, uploaded["version"], say)
+    run = story.train(client, uploaded["version"], budget_s, say)
     story.deploy(client, run, say)
     usage = bill.predict(client, say)
     bill.show_bill(client, usage, say)

@@ -12,7 +12,6 @@ from embedded.data_folder import REPOSITORY
 
 DATA = REPOSITORY / "examples" / "penguins"
 DATASET, ENDPOINT, TARGET = "Penguins", "penguins", "species"
-BUDGET_S = 45
 
 Say = Callable[[str], None]
 
@@ -45,7 +44,7 @@ def upload(client: Client, say: Say) -> dict[str, Any]:
     return {"dataset": dataset, "version": version}
 
 
-def train(client: Client, version: dict[str, Any], say: Say) -> dict[str, Any]:
+def train(client: Client, version: dict[str, Any], budget_s: int, say: Say) -> dict[str, Any]:
     """Return a succeeded run on this version, with live progress when it has to be trained now."""
     done = [
         run
@@ -55,10 +54,10 @@ def train(client: Client, version: dict[str, Any], say: Say) -> dict[str, Any]:
     if done:
         say(f"train: {done[0]['id']} is there already")
         return client.get(f"/runs/{done[0]['id']}")
-    body = {"dataset_version": version["id"], "target": TARGET, "budget_seconds": BUDGET_S, "seed": 7}
+    body = {"dataset_version": version["id"], "target": TARGET, "budget_seconds": budget_s, "seed": 7}
     run = client.post("/runs", body | {"name": "Demo run"})
-    say(f"train: {run['id']} with a budget of {BUDGET_S} s")
-    return _follow(client, run["id"], say)
+    say(f"train: {run['id']} with a budget of {budget_s} s")
+    return _follow(client, run["id"], budget_s * 4 + 120, say)
 
 
 def deploy(client: Client, run: dict[str, Any], say: Say) -> dict[str, Any]:
@@ -93,12 +92,12 @@ def _dataset(client: Client) -> dict[str, Any]:
     return client.post("/datasets", {"name": DATASET, "task": "tabular_classification"})
 
 
-def _follow(client: Client, run_id: str, say: Say) -> dict[str, Any]:
+def _follow(client: Client, run_id: str, within_s: float, say: Say) -> dict[str, Any]:
     with LiveLine() as line:
         run = wait_for(
             lambda: _show(client, run_id, line),
             lambda seen: seen["state"] in ("succeeded", "failed", "cancelled"),
-            within_s=BUDGET_S * 4 + 120,
+            within_s=within_s,
             what="training",
         )
     if run["state"] != "succeeded":

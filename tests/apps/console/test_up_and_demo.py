@@ -1,0 +1,96 @@
+"""`manage.py up` and `manage.py demo` as a person types them."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from embedded.data_folder import exclusive
+from embedded.ports import free_port
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+    ports = {name: str(free_port()) for name in ("WEB_PORT", "SERVE_PORT", "STRIPE_DOUBLE_PORT")}
+    return inherited | ports | {"MODELYARD_DATA": str(folder)} | more
+
+
+def run(verb: str, *arguments: str, env: dict[str, str], timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", verb, *arguments],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+def test_a_port_in_use_is_named_before_anything_starts(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run("up", env=environment(tmp_path, WEB_PORT=str(port)))
+    assert done.returncode == 1
+    assert f"port {port} is in use" in done.stderr
+    assert "set WEB_PORT to another port" in done.stderr
+    assert not (tmp_path / "valkey").exists()
+
+
+def test_a_port_that_is_no_port_is_refused(tmp_path: Path) -> None:
+    done = run("up", env=environment(tmp_path, SERVE_PORT="http"))
+    assert done.returncode == 1
+    assert "SERVE_PORT='http': expected a port" in done.stderr
+
+
+def test_a_second_platform_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    with exclusive(tmp_path):
+        done = run("up", env=environment(tmp_path))
+    assert done.returncode == 1
+    assert "in use by another Modelyard" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_ctrl_c_stops_everything_and_leaves_no_process(tmp_path: Path) -> None:
+    command = [sys.executable, "manage.py", "up"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment(tmp_path), stdout=subprocess.PIPE, text=True) as up:
+        assert up.stdout is not None
+        for line in up.stdout:
+            if "Ctrl-C stops everything" in line:
+                break
+        children = psutil.Process(up.pid).children(recursive=True)
+        assert len(children) >= 8
+        up.send_signal(signal.SIGINT)
+        rest = up.stdout.read()
+    assert up.returncode == 0
+    assert rest.splitlines()[-1].endswith("stopped")
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert alive == []
+    assert not (tmp_path / "embedded.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_demo_tells_its_story_and_a_second_time_quickly_without_duplicates(tmp_path: Path) -> None:
+    env = environment(tmp_path)
+    first = run("demo", "--once", "--seconds", "15", env=env)
+    assert first.returncode == 0, first.stdout + first.stderr
+    for step in ("upload:", "checked:", "trained:", "deploy:", "predict:", "charged:", "invoice preview", "log in"):
+        assert step in first.stdout, first.stdout
+    second = run("demo", "--once", env=env)
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert second.stdout.count("is there already") == 3
+    took = re.search(r"the story took (\d+) s", second.stdout)
+    assert took is not None
+    assert int(took[1]) < 30
