@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -53,6 +54,7 @@ class Valkey:
             cwd=self.folder,
             ready=self.is_ready,
             ready_within_s=30,
+            death_signal=signal.SIGTERM,
         )
 
     def is_ready(self) -> bool:
