@@ -9,6 +9,7 @@ from modelyard import checks  # noqa: F401 - importing it registers the deployme
 
 api_v1 = [
     path("", include("apps.rest.urls_api")),
+    path("", include("apps.billing.urls_keys")),
     path("", include("apps.compute.urls_api")),
     path("", include("apps.datasets.urls_api")),
     path("", include("apps.training.urls_api")),
