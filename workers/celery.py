@@ -6,6 +6,7 @@
 CONTROL_URL and NODE_TOKEN say where control is and who this node is; REDIS_URL is the broker.
 """
 
+import importlib
 import os
 import threading
 from pathlib import Path
@@ -60,14 +61,11 @@ def _node_token() -> str:
 
 
 def _start(kind: str) -> None:
-    # Each kind imports only its own half: a batch worker needs no training code.
     stopping = threading.Event()
     control = NodeControl(os.environ["CONTROL_URL"], _node_token())
-    if kind == "train":
-        from workers.train.supervisor import Supervisor as Worker  # noqa: PLC0415
-    else:
-        from workers.batch.supervisor import Supervisor as Worker  # noqa: PLC0415
-    _nodes[kind] = Node(kind, Worker(control, stopping).work_one, stopping, control)
+    # Imported by name at start: a batch worker needs no training code.
+    supervisor = importlib.import_module(f"workers.{kind}.supervisor").Supervisor(control, stopping)
+    _nodes[kind] = Node(kind, supervisor.work_one, stopping, control)
     _nodes[kind].start()
 
 

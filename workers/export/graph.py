@@ -31,7 +31,7 @@ class Graph:
         )
         return output
 
-    def constant(self, values: np.ndarray) -> str:
+    def constant(self, values: np.ndarray | np.floating) -> str:
         name = self.name("constant")
         self.constants.append(numpy_helper.from_array(np.array(values), name))
         return name
@@ -39,7 +39,7 @@ class Graph:
     def strings(self, words: list[str]) -> str:
         name = self.name("strings")
         self.constants.append(
-            helper.make_tensor(name, TensorProto.STRING, [len(words)], [word.encode() for word in words])
+            helper.make_tensor(name, TensorProto.STRING, [len(words)], [word.encode() for word in words])  # type: ignore[misc]
         )
         return name
 

@@ -29,9 +29,18 @@ def serialise(model: onnx.ModelProto) -> bytes:
 
 
 def manifest(
-    job: TrainJob, model: onnx.ModelProto, *, sha256: str, size_bytes: int, classes: list[str], inputs: list[TensorSpec],
-    evaluation: EvaluationReport, family: str, latency_ms: float, extra: dict[str, Any],
-) -> ModelManifest:  # fmt: skip
+    job: TrainJob,
+    model: onnx.ModelProto,
+    *,
+    sha256: str,
+    size_bytes: int,
+    classes: list[str],
+    inputs: list[TensorSpec],
+    evaluation: EvaluationReport,
+    family: str,
+    latency_ms: float,
+    extra: dict[str, Any],
+) -> ModelManifest:
     if classes:
         outputs = [TensorSpec("label", "BYTES", [-1]), TensorSpec("probabilities", "FP32", [-1, len(classes)])]
         meaning = OutputMeaning(
@@ -42,11 +51,25 @@ def manifest(
         meaning = OutputMeaning("regression", value_tensor="value")
     opset = next(one.version for one in model.opset_import if one.domain == "")
     return ModelManifest(
-        task=job.task, target=job.target, model_sha256=sha256, model_bytes=size_bytes, opset=opset, inputs=inputs, outputs=outputs,
-        meaning=meaning, family=family, metrics=evaluation.metrics, baseline=evaluation.baseline, latency_ms=latency_ms,
-        run_id=job.run_id, dataset_sha256=job.dataset_sha256, seed=job.seed, versions=versions(),
-        created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), **extra,
-    )  # fmt: skip
+        task=job.task,
+        target=job.target,
+        model_sha256=sha256,
+        model_bytes=size_bytes,
+        opset=opset,
+        inputs=inputs,
+        outputs=outputs,
+        meaning=meaning,
+        family=family,
+        metrics=evaluation.metrics,
+        baseline=evaluation.baseline,
+        latency_ms=latency_ms,
+        run_id=job.run_id,
+        dataset_sha256=job.dataset_sha256,
+        seed=job.seed,
+        versions=versions(),
+        created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **extra,
+    )
 
 
 def versions() -> dict[str, str]:

@@ -53,9 +53,13 @@ class _Tally:
 
 
 def certify(
-    session: onnxruntime.InferenceSession, groups: list[tuple[Feed, np.ndarray]], *,
-    reference_name: str, model_sha256: str, tolerance: float | None = None,
-) -> ParityCertificate:  # fmt: skip
+    session: onnxruntime.InferenceSession,
+    groups: list[tuple[Feed, np.ndarray]],
+    *,
+    reference_name: str,
+    model_sha256: str,
+    tolerance: float | None = None,
+) -> ParityCertificate:
     """`groups`: inputs and what the training framework said, probabilities [N, C] or values [N]."""
     everything = np.concatenate([reference for _, reference in groups])
     is_classifier = everything.ndim == 2
@@ -69,7 +73,13 @@ def certify(
                 reference,
             )
     return ParityCertificate(
-        rows=len(everything), batch_sizes=list(BATCH_SIZES), max_abs_difference=tally.worst, tolerance=limit,
-        label_flips=tally.flips, passed=tally.worst <= limit and tally.far_flips == 0, reference=reference_name,
-        runtime=f"onnxruntime {onnxruntime.__version__} {session.get_providers()[0]}", model_sha256=model_sha256,
-    )  # fmt: skip
+        rows=len(everything),
+        batch_sizes=list(BATCH_SIZES),
+        max_abs_difference=tally.worst,
+        tolerance=limit,
+        label_flips=tally.flips,
+        passed=tally.worst <= limit and tally.far_flips == 0,
+        reference=reference_name,
+        runtime=f"onnxruntime {onnxruntime.__version__} {session.get_providers()[0]}",
+        model_sha256=model_sha256,
+    )

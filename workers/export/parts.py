@@ -1,4 +1,4 @@
-"""What a tabular model is made of, free of any framework: training fills these, the exporter turns them into a graph."""
+"""What a tabular model is made of, free of any framework: training fills these, the exporter makes a graph of them."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""A tabular model as one ONNX graph: raw columns in ([N, 1] float32 or string each), label and probabilities or value out.
+"""A tabular model as one ONNX graph: raw columns in ([N, 1] float32 or string), label and probabilities or value out.
 
 Traps this file walks around:
 - Numbers arrive as float32 tensors and never as text: `Cast` from string raises on an empty cell and reads "1,5" as 1.

@@ -44,14 +44,27 @@ def add_trees(graph: Graph, features: str, member: Trees) -> str:
         columns.add_leaf(0, 0, 0, 0.0)
     nodes, leaves = columns.nodes, columns.leaves
     summed = graph.add(
-        "TreeEnsembleRegressor", features, domain="ai.onnx.ml", n_targets=outputs, aggregate_function="SUM",
-        nodes_treeids=nodes["tree"], nodes_nodeids=nodes["node"], nodes_featureids=nodes["feature"], nodes_modes=nodes["mode"],
-        nodes_truenodeids=nodes["yes"], nodes_falsenodeids=nodes["no"], nodes_missing_value_tracks_true=nodes["nan_yes"],
+        "TreeEnsembleRegressor",
+        features,
+        domain="ai.onnx.ml",
+        n_targets=outputs,
+        aggregate_function="SUM",
+        nodes_treeids=nodes["tree"],
+        nodes_nodeids=nodes["node"],
+        nodes_featureids=nodes["feature"],
+        nodes_modes=nodes["mode"],
+        nodes_truenodeids=nodes["yes"],
+        nodes_falsenodeids=nodes["no"],
+        nodes_missing_value_tracks_true=nodes["nan_yes"],
         nodes_values_as_tensor=helper.make_tensor("values", TensorProto.DOUBLE, [len(nodes["value"])], nodes["value"]),
-        target_treeids=leaves["tree"], target_nodeids=leaves["node"], target_ids=leaves["target"],
-        target_weights_as_tensor=helper.make_tensor("weights", TensorProto.DOUBLE, [len(leaves["weight"])], leaves["weight"]),
+        target_treeids=leaves["tree"],
+        target_nodeids=leaves["node"],
+        target_ids=leaves["target"],
+        target_weights_as_tensor=helper.make_tensor(
+            "weights", TensorProto.DOUBLE, [len(leaves["weight"])], leaves["weight"]
+        ),
         base_values_as_tensor=helper.make_tensor("base", TensorProto.DOUBLE, [outputs], list(map(float, member.base))),
-    )  # fmt: skip
+    )
     # The operator answers [N, outputs] float32 also for double input, but shape inference does not know the width.
     return graph.add("Reshape", summed, graph.constant(np.array([-1, outputs], dtype=np.int64)))
 

@@ -1,1 +1,1 @@
-"""Trains a claimed run: supervises a child process that goes load → split → fit → evaluate → export → parity → package."""
+"""Trains a claimed run: a child process goes load → split → fit → evaluate → export → parity → package."""

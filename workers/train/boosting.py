@@ -21,6 +21,12 @@ PATIENCE = 100  # rounds without a better validation loss
 SMALL_CELLS = 300_000  # below this a second OpenMP thread costs more than it brings
 
 
+def _raw_scores(booster: lightgbm.Booster, x: np.ndarray, rounds: int) -> np.ndarray:
+    """[N, outputs] float64; -1: all rounds."""
+    scores = booster.predict(x, raw_score=True, num_iteration=rounds, num_threads=1)
+    return np.asarray(scores).reshape(len(x), -1)
+
+
 @dataclass
 class Boosted:
     """Chunks of LightGBM's own model text; only the first `rounds` rounds count."""
@@ -45,7 +51,7 @@ class Boosted:
         """Raw sums [N, outputs] float64."""
         total = np.tile(self.base, (len(x), 1))
         for booster, used in self.boosters():
-            total += booster.predict(x, raw_score=True, num_iteration=used, num_threads=1).reshape(len(x), -1)
+            total += _raw_scores(booster, x, used)
         return total
 
     def trees(self) -> list[dict[str, Any]]:
@@ -60,12 +66,24 @@ def _parameters(run: RunContext, key: str, x: np.ndarray, classes: int, chunk: i
     is_small = rows < 2_000
     objective = {0: "regression", 2: "binary"}.get(classes, "multiclass")
     return {
-        "objective": objective, **({"num_class": classes} if classes > 2 else {}), "metric": {"regression": "l2", "binary": "binary_logloss"}.get(objective, "multi_logloss"),
-        "learning_rate": 0.05, "num_leaves": 15 if is_small else 31, "min_data_in_leaf": 5 if is_small else 20,
-        "feature_fraction": 0.7, "bagging_fraction": 0.8, "bagging_freq": 1, "lambda_l2": 1.0, "max_bin": 255,
-        "deterministic": True, "force_row_wise": True, "seed": seeds.derive(run.job.seed, key, chunk), "boost_from_average": False,
-        "num_threads": 1 if x.size < SMALL_CELLS else run.threads, "verbosity": -1,
-    }  # fmt: skip
+        "objective": objective,
+        **({"num_class": classes} if classes > 2 else {}),
+        "metric": {"regression": "l2", "binary": "binary_logloss"}.get(objective, "multi_logloss"),
+        "learning_rate": 0.05,
+        "num_leaves": 15 if is_small else 31,
+        "min_data_in_leaf": 5 if is_small else 20,
+        "feature_fraction": 0.7,
+        "bagging_fraction": 0.8,
+        "bagging_freq": 1,
+        "lambda_l2": 1.0,
+        "max_bin": 255,
+        "deterministic": True,
+        "force_row_wise": True,
+        "seed": seeds.derive(run.job.seed, key, chunk),
+        "boost_from_average": False,
+        "num_threads": 1 if x.size < SMALL_CELLS else run.threads,
+        "verbosity": -1,
+    }
 
 
 def base_score(y: np.ndarray, classes: int) -> np.ndarray:
@@ -91,9 +109,15 @@ class _Growth:
 
 
 def fit_boosting(
-    run: RunContext, key: str, fit: tuple[np.ndarray, np.ndarray], valid: tuple[np.ndarray, np.ndarray] | None,
-    classes: int, time: Slice, rounds: int = MOST_ROUNDS, family: int = 0,
-) -> Boosted:  # fmt: skip
+    run: RunContext,
+    key: str,
+    fit: tuple[np.ndarray, np.ndarray],
+    valid: tuple[np.ndarray, np.ndarray] | None,
+    classes: int,
+    time: Slice,
+    rounds: int = MOST_ROUNDS,
+    family: int = 0,
+) -> Boosted:
     """1. take up the chunks of the checkpoint 2. grow chunk after chunk 3. stop on patience, rounds or time."""
     x, y = fit
     growth = _Growth(run.checkpoints.partial(key))
@@ -112,11 +136,9 @@ def fit_boosting(
         growth.is_over = _grow_chunk(run, booster, growth, min(CHUNK_TREES, rounds - growth.rounds), time, family)
         growth.texts.append(booster.model_to_string(num_iteration=-1))
         booster = lightgbm.Booster(model_str=growth.texts[-1])  # what a resumed run would read
-        score += booster.predict(x, raw_score=True, num_iteration=-1, num_threads=1).reshape(score.shape)
+        score += _raw_scores(booster, x, -1)
         if valid is not None and valid_score is not None:
-            valid_score += booster.predict(valid[0], raw_score=True, num_iteration=-1, num_threads=1).reshape(
-                valid_score.shape
-            )
+            valid_score += _raw_scores(booster, valid[0], -1)
         run.checkpoints.offer(key, growth.as_saved)
     return Boosted(growth.texts, growth.best_rounds if valid is not None else growth.rounds, base)
 
@@ -133,7 +155,7 @@ def _grow_chunk(
         cannot_split = booster.update()
         growth.rounds += 1
         run.progress.alive()
-        for _, _, loss, _ in booster.eval_valid():
+        for _, _, loss, *_ in booster.eval_valid():
             if loss < growth.best_loss - 1e-9:
                 growth.best_loss, growth.best_rounds = loss, growth.rounds
             if growth.rounds % 10 == 0:

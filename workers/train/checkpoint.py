@@ -1,4 +1,4 @@
-"""Everything a run needs to go on elsewhere, in one safetensors file: arrays as tensors, the rest as JSON in its header.
+"""All a run needs to go on elsewhere, in one safetensors file: arrays as tensors, the rest as JSON in the header.
 
 A checkpoint holds the fits that are finished and the one under way. Random numbers need no state of their own: each
 round of a fit draws from a seed derived from (run seed, fit, round), so "round 12 comes next" is the whole position.

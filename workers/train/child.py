@@ -27,7 +27,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def limit_memory(limit_bytes: int) -> None:
-    """Address space, so that a too large table fails here and not the machine. 0: no limit (CUDA maps far more than it uses)."""
+    """Limit the address space, so that a too large table fails here and not the machine. 0: no limit."""
     if limit_bytes:
         resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,4 +1,4 @@
-"""Says once, on the held-out test rows, how good the kept model is, and beside it the simplest guess anyone could make."""
+"""Says once, on the held-out test rows, how good the kept model is, beside the simplest guess anyone could make."""
 
 from typing import Any
 
@@ -13,9 +13,13 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def evaluate(
-    truth: np.ndarray, answer: np.ndarray, fitted_truth: np.ndarray, classes: list[str],
-    importance: list[dict[str, Any]], examples: list[dict[str, Any]],
-) -> EvaluationReport:  # fmt: skip
+    truth: np.ndarray,
+    answer: np.ndarray,
+    fitted_truth: np.ndarray,
+    classes: list[str],
+    importance: list[dict[str, Any]],
+    examples: list[dict[str, Any]],
+) -> EvaluationReport:
     """`answer`: probabilities [N, C] or values [N] for the test rows; `fitted_truth`: labels the model learned from."""
     if classes:
         share = np.bincount(fitted_truth, minlength=len(classes)) / len(fitted_truth)
@@ -34,9 +38,15 @@ def evaluate(
         extra = {"residuals": _residuals(truth - answer)}
     primary = metrics.PRIMARY["classification" if classes else "regression"]
     return EvaluationReport(
-        metrics=rounded(scores), baseline=rounded(baseline), primary_metric=primary,
-        higher_is_better=metrics.HIGHER_IS_BETTER.get(primary, True), rows=len(truth), importance=importance, examples=examples, **extra,
-    )  # fmt: skip
+        metrics=rounded(scores),
+        baseline=rounded(baseline),
+        primary_metric=primary,
+        higher_is_better=metrics.HIGHER_IS_BETTER.get(primary, True),
+        rows=len(truth),
+        importance=importance,
+        examples=examples,
+        **extra,
+    )
 
 
 def rounded(scores: dict[str, float]) -> dict[str, float]:

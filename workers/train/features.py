@@ -1,6 +1,7 @@
 """From raw columns to numbers: fitted on training rows, and the same float32 arithmetic as the exported graph."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 
@@ -51,8 +52,12 @@ def _fit_numbers(table: Table, names: list[str]) -> Numbers:
         keeps_nan.append(bool(np.isnan(values).any()))
         center.append(float(finite.mean()))
         inverse_scale.append(1.0 / max(float(finite.std()), 1e-12))
-        edges = np.unique(np.quantile(finite, np.linspace(0, 1, knots + 1)).astype(np.float32)) if knots > 1 else []
-        for low, high in zip(edges[:-1], edges[1:], strict=True):
+        edges = (
+            np.unique(np.quantile(finite, np.linspace(0, 1, knots + 1)).astype(np.float32))
+            if knots > 1
+            else np.zeros(0)
+        )
+        for low, high in itertools.pairwise(edges):
             knot_column.append(index)
             knot_low.append(float(low))
             knot_inverse.append(1.0 / float(high - low))
@@ -61,9 +66,15 @@ def _fit_numbers(table: Table, names: list[str]) -> Numbers:
         return np.array(values, dtype=np.float32)
 
     return Numbers(
-        names, as_f32(median), np.array(keeps_nan, dtype=bool), as_f32(center), as_f32(inverse_scale),
-        np.array(knot_column, dtype=np.int64), as_f32(knot_low), as_f32(knot_inverse),
-    )  # fmt: skip
+        names,
+        as_f32(median),
+        np.array(keeps_nan, dtype=bool),
+        as_f32(center),
+        as_f32(inverse_scale),
+        np.array(knot_column, dtype=np.int64),
+        as_f32(knot_low),
+        as_f32(knot_inverse),
+    )
 
 
 def _fit_categories(table: Table, names: list[str]) -> Categories:

@@ -1,4 +1,4 @@
-"""Linear models on dense features: ridge in closed form, softmax regression by L-BFGS, the penalty chosen on validation."""
+"""Linear models on dense features: ridge in closed form, softmax regression by L-BFGS, penalty chosen by validation."""
 
 import numpy as np
 import torch

@@ -1,7 +1,7 @@
 """K small networks side by side on dense features: one batched matrix product per layer, answers averaged.
 
 The kept weights are an exponential moving average, so a fit may stop at any round and still be annealed.
-A round is an epoch, or 200 batches of one where epochs are long; every random choice depends on (seed, key, round) alone.
+A round is an epoch, or 200 batches of one where epochs are long; every random choice depends on (seed, key, round).
 """
 
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ WIDTH = 128
 DROPOUT = 0.15
 LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 2e-2
-MOST_ROUNDS = 400
-PATIENCE = 24  # rounds without a better validation loss
+MOST_ROUNDS = 200
+PATIENCE = 16  # rounds without a better validation loss
 ROUND_BATCHES = 200
 AVERAGE_DECAY = 0.98  # of the moving average, per batch, after warming up
 
@@ -73,7 +73,7 @@ class _Training:
         self.weights = [w.to(run.device).requires_grad_(True) for w in _initial(run, key, inputs, outputs)]
         self.average = [w.detach().clone() for w in self.weights]
         self.best = [w.detach().clone() for w in self.weights]
-        self.optimiser = torch.optim.AdamW(self.weights, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+        self.optimiser = torch.optim.AdamW(self.weights, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
         self.round, self.batches, self.best_round, self.best_loss = 0, 0, 0, float("inf")
         saved = run.checkpoints.partial(key)
         if saved is not None:
@@ -153,14 +153,20 @@ class _Training:
 
 
 def fit_network(
-    run: RunContext, key: str, fit: tuple[np.ndarray, np.ndarray], valid: tuple[np.ndarray, np.ndarray] | None,
-    classes: int, time: Slice, rounds: int = MOST_ROUNDS, family: int = 0,
-) -> Network:  # fmt: skip
-    """Train until patience, rounds or time run out; keep the moving average of the best round (without validation: the last)."""
+    run: RunContext,
+    key: str,
+    fit: tuple[np.ndarray, np.ndarray],
+    valid: tuple[np.ndarray, np.ndarray] | None,
+    classes: int,
+    time: Slice,
+    rounds: int = MOST_ROUNDS,
+    family: int = 0,
+) -> Network:
+    """Train until patience, rounds or time run out; keep the average of the best round (no validation: the last)."""
     x = torch.from_numpy(fit[0]).to(run.device)
     y = torch.from_numpy(fit[1].astype(np.int64 if classes else np.float32)).to(run.device)
     training = _Training(run, key, x.shape[1], classes or 1)
-    batch = int(np.clip(len(x) // 16, 32, 512))
+    batch = int(np.clip(len(x) // 12, 32, 512))
     while training.round < rounds:
         loss, is_whole = training.run_round(x, y, batch, bool(classes), time)
         if valid is None:

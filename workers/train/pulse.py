@@ -108,9 +108,12 @@ class Pulse:
         with self._lock:
             if self._pending is None:
                 self._pending = dataclasses.replace(
-                    self._now, sequence=self._now.sequence + 1, candidates=list(self._candidates.values()),
-                    curve=self._points[:MOST_POINTS], log=self._lines[:MOST_LINES],
-                )  # fmt: skip
+                    self._now,
+                    sequence=self._now.sequence + 1,
+                    candidates=list(self._candidates.values()),
+                    curve=self._points[:MOST_POINTS],
+                    log=self._lines[:MOST_LINES],
+                )
                 self._now = dataclasses.replace(self._now, sequence=self._pending.sequence)
                 del self._points[:MOST_POINTS], self._lines[:MOST_LINES]
             return self._pending

@@ -20,12 +20,13 @@ from workers.train.checkpoint import Checkpoints, newest
 from workers.train.context import RunContext
 from workers.train.failures import OurFailure, UserFailure
 from workers.train.progress import Progress
-from workers.train.recipes import tabular
+from workers.train.recipes import images, tabular
 from workers.train.splits import split
 
 RECIPES: dict[str, ModuleType] = {
     "tabular_classification": tabular,
     "tabular_regression": tabular,
+    "image_classification": images,
 }
 IMPORTANCE_MOST_S = 5.0
 IMPORTANCE_MOST_ROWS = 1_000
@@ -36,11 +37,16 @@ def run(folder: Path, threads: int) -> None:
     job = from_wire(TrainJob, json.loads((folder / "job.json").read_text()))
     progress = Progress(folder / "progress.jsonl")
     seeds.fix(job.seed, threads)
-    identity = f"{job.dataset_sha256}:{job.task}:{job.target}:{job.seed}:{sorted(job.families)}:{json.dumps(job.splits, sort_keys=True)}"
+    settled = [job.dataset_sha256, job.task, job.target, job.seed, sorted(job.families), job.splits]
+    identity = json.dumps(settled, sort_keys=True)  # a checkpoint of anything else is not taken up
     context = RunContext(
-        job=job, budget=Budget(job.budget_seconds, folder / "stop"), progress=progress, threads=threads,
-        checkpoints=Checkpoints(folder, identity, progress, newest(folder)), device="cuda" if torch.cuda.is_available() else "cpu",
-    )  # fmt: skip
+        job=job,
+        budget=Budget(job.budget_seconds, folder / "stop"),
+        progress=progress,
+        threads=threads,
+        checkpoints=Checkpoints(folder, identity, progress, newest(folder)),
+        device="cuda" if torch.cuda.is_available() else "cpu",
+    )
     recipe = RECIPES.get(job.task)
     if recipe is None:
         raise UserFailure("yours:target-type", f"The task {job.task} cannot be trained yet.")
@@ -55,7 +61,8 @@ def _travel(context: RunContext, recipe: ModuleType, folder: Path) -> None:
     progress.stage("split", 0.06, eta_seconds=context.budget.left_s())
     parts = split(data.groups, job.splits, job.seed)
     progress.log(
-        f"{len(parts.train):,} training, {len(parts.valid):,} validation, {len(parts.test):,} test rows; device {context.device}."
+        f"{len(parts.train):,} training, {len(parts.valid):,} validation, {len(parts.test):,} test rows; "
+        f"device {context.device}, {context.threads} threads."
     )
     fitted = recipe.fit(context, data, parts)
 
@@ -78,7 +85,8 @@ def _travel(context: RunContext, recipe: ModuleType, folder: Path) -> None:
         session, groups, reference_name=fitted.reference_name, model_sha256=sha256, tolerance=fitted.tolerance
     )
     if not certificate.passed:
-        facts = f"max difference {certificate.max_abs_difference:.3g} (limit {certificate.tolerance:.3g}), {certificate.label_flips} labels differ"
+        worst, limit = certificate.max_abs_difference, certificate.tolerance
+        facts = f"max difference {worst:.3g} (limit {limit:.3g}), {certificate.label_flips} labels differ"
         raise OurFailure("ours:parity-failed", facts)
     latency_ms = latency.one_row_ms(session, groups[0][0])
 
@@ -87,9 +95,17 @@ def _travel(context: RunContext, recipe: ModuleType, folder: Path) -> None:
     importance = fitted.importance(parts.test[:IMPORTANCE_MOST_ROWS], time, job.seed)
     report = evaluation.evaluate(truth, answer, data.truth[parts.fitted], data.classes, importance, examples)
     described = package.manifest(
-        job, model, sha256=sha256, size_bytes=len(raw), classes=data.classes, evaluation=report, family=fitted.family,
-        latency_ms=latency_ms, inputs=(extra := fitted.describe()).pop("inputs"), extra=extra,
-    )  # fmt: skip
+        job,
+        model,
+        sha256=sha256,
+        size_bytes=len(raw),
+        classes=data.classes,
+        evaluation=report,
+        family=fitted.family,
+        latency_ms=latency_ms,
+        inputs=(extra := fitted.describe()).pop("inputs"),
+        extra=extra,
+    )
     progress.stage("package", 0.99)
     package.write(folder / "out", raw, described, certificate, report)
     result = {

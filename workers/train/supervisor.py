@@ -190,9 +190,13 @@ class Attempt:
 
     def _report(self, ending: str) -> RunReport:
         report = RunReport(
-            fence=self._job.fence, outcome="failed", compute_seconds=round(self._seconds, 3), energy_wh=self._wh,
-            energy_source=self._energy_source, candidates=self._pulse.candidates,
-        )  # fmt: skip
+            fence=self._job.fence,
+            outcome="failed",
+            compute_seconds=round(self._seconds, 3),
+            energy_wh=self._wh,
+            energy_source=self._energy_source,
+            candidates=self._pulse.candidates,
+        )
         if ending == "succeeded":
             result = json.loads((self._folder / "result.json").read_text())
             return dataclasses.replace(

@@ -1,0 +1,104 @@
+"""Predicts chunks of rows with ONNX Runtime; a bad row fails alone."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from contracts.manifests import ColumnSpec, ModelManifest
+from workers.batch.inputs import Piece
+from workers.serve.codecs import TableCodec
+from workers.serve.images import decode_image
+from workers.serve.problems import Refused
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the result file says about one row."""
+
+    piece: Piece
+    problem: str = ""
+    location: str = ""
+    label: str = ""
+    probabilities: tuple[float, ...] = ()
+    value: float | None = None
+
+
+class Predictor:
+    def __init__(self, model: bytes, manifest: ModelManifest, threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        providers = [one for one in ("CUDAExecutionProvider",) if one in onnxruntime.get_available_providers()]
+        self._session = onnxruntime.InferenceSession(model, options, providers=[*providers, "CPUExecutionProvider"])
+        self._meaning = manifest.meaning
+        self._is_image = bool(manifest.codec)
+        self._image_input = manifest.inputs[0].name
+        self._columns = [column for column in manifest.columns if column.tensor]
+        self._codec = TableCodec(manifest)
+
+    def predict(self, pieces: list[Piece]) -> list[Answer]:
+        """One answer per piece, in order."""
+        answers = {p.number: Answer(p, p.problem) for p in pieces if p.problem}
+        readable = [piece for piece in pieces if not piece.problem]
+        for answer in self._images(readable) if self._is_image else self._rows(readable):
+            answers[answer.piece.number] = answer
+        return [answers[piece.number] for piece in pieces]
+
+    def _rows(self, pieces: list[Piece]) -> list[Answer]:
+        """All rows at once; when one is bad, each by itself, so that the others do not suffer."""
+        if not pieces:
+            return []
+        rows = [
+            {column.name: _cell(piece.values.get(column.name), column) for column in self._columns} for piece in pieces
+        ]
+        try:
+            return self._run(pieces, self._codec.decode(rows))
+        except Refused as refusal:
+            if len(pieces) == 1:
+                first = refusal.errors[0] if refusal.errors else {"location": "", "message": str(refusal)}
+                location = first["location"].partition(".")[2]
+                return [Answer(pieces[0], first["message"], location)]
+        return [answer for piece in pieces for answer in self._rows([piece])]
+
+    def _images(self, pieces: list[Piece]) -> list[Answer]:
+        """Images of one size go together: a batch is one tensor."""
+        answers: list[Answer] = []
+        groups: dict[tuple[int, ...], list[tuple[Piece, Any]]] = {}
+        for piece in pieces:
+            try:
+                pixels = decode_image(piece.values)
+            except Refused as refusal:
+                answers.append(Answer(piece, refusal.detail or str(refusal)))
+                continue
+            groups.setdefault(pixels.shape, []).append((piece, pixels))
+        for members in groups.values():
+            stack = np.concatenate([pixels for _, pixels in members])
+            answers.extend(self._run([piece for piece, _ in members], {self._image_input: stack}))
+        return answers
+
+    def _run(self, pieces: list[Piece], feed: dict[str, Any]) -> list[Answer]:
+        meaning = self._meaning
+        if meaning.kind == "regression":
+            (values,) = self._session.run([meaning.value_tensor], feed)
+            return [Answer(piece, value=float(one)) for piece, one in zip(pieces, values.reshape(-1), strict=True)]
+        labels, shares = self._session.run([meaning.label_tensor, meaning.probabilities_tensor], feed)
+        return [
+            Answer(piece, label=str(label), probabilities=tuple(float(one) for one in row))
+            for piece, label, row in zip(pieces, labels, shares, strict=True)
+        ]
+
+
+def _cell(value: Any, column: ColumnSpec) -> Any:
+    """A cell as the codec wants it: CSV knows only text, so an empty cell is missing and digits are numbers."""
+    if not isinstance(value, str):
+        return value if isinstance(value, bool | int | float) or value is None else str(value)
+    if value == "":
+        return None
+    if column.type != "number":
+        return value.lower() if column.type == "boolean" and value.lower() in ("true", "false") else value
+    try:
+        return float(value)
+    except ValueError:
+        return value  # the codec says what is wrong with it

@@ -1,0 +1,39 @@
+"""Writes the result of a batch as CSV: one line per input row, in order, with the prediction or why there is none."""
+
+import csv
+from pathlib import Path
+
+from contracts.manifests import ModelManifest
+from workers.batch.predict import Answer
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class ResultFile:
+    def __init__(self, path: Path, manifest: ModelManifest) -> None:
+        self._file = path.open("w", encoding="utf-8", newline="")
+        self._writer = csv.writer(self._file)
+        self._is_image = bool(manifest.codec)
+        self._classes = manifest.meaning.classes
+        names = [f"probability_{label}" for label in self._classes]
+        head = ["row", *(["file"] if self._is_image else []), "prediction", *names, "error"]
+        self._writer.writerow([as_text(name) for name in head])
+
+    def write(self, answer: Answer) -> None:
+        place: list[object] = [answer.piece.number, *([as_text(answer.piece.name)] if self._is_image else [])]
+        if answer.problem:
+            where = f"{answer.location}: " if answer.location else ""
+            row = [*place, "", *[""] * len(self._classes), as_text(where + answer.problem)]
+        elif self._classes:
+            row = [*place, as_text(answer.label), *(f"{share:.7g}" for share in answer.probabilities), ""]
+        else:
+            row = [*place, f"{answer.value:.9g}", ""]
+        self._writer.writerow(row)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def as_text(text: str) -> str:
+    """Text that a spreadsheet cannot take for a formula."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
