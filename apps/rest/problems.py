@@ -64,8 +64,7 @@ def flat(detail: Any, at: str = "") -> list[tuple[str, str]]:
     if isinstance(detail, dict):
         pairs = []
         for name, part in detail.items():
-            inside = at if name == "non_field_errors" else f"{at}.{name}" if at else str(name)
-            pairs += flat(part, inside)
+            pairs += flat(part, _inside(at, name))
         return pairs
     if isinstance(detail, list):
         pairs = []
@@ -74,3 +73,11 @@ def flat(detail: Any, at: str = "") -> list[tuple[str, str]]:
             pairs += flat(part, f"{at}[{position}]" if is_nested else at)
         return pairs
     return [(at, str(detail))]
+
+
+def _inside(at: str, name: Any) -> str:
+    if name == "non_field_errors":
+        return at
+    if isinstance(name, int):
+        return f"{at}[{name}]"
+    return f"{at}.{name}" if at else str(name)
