@@ -1,7 +1,6 @@
 """The whole platform for journeys, kill and browser tests: the code of `manage.py up` in a throw-away folder."""
 
 import contextlib
-import json
 import os
 import shutil
 import tempfile
@@ -45,7 +44,7 @@ class RunningStack:
     ) -> Account:
         """An organisation with its owner, credit and a key; the same name and address give the same organisation."""
         arguments = ("--org", name, "--email", email, "--password", "correct horse battery")
-        return Account(**json.loads(self.manage("bootstrap", *arguments, "--credit-micros", str(credit_micros))))
+        return Account(**self._stack.ask("bootstrap", *arguments, "--credit-micros", str(credit_micros)))
 
     def manage(self, *arguments: str) -> str:
         """Run a manage.py verb against this platform; return what it prints."""

@@ -104,6 +104,6 @@ def _print_addresses(stack: Stack) -> None:
 
 
 def _show(name: str, line: str) -> None:
-    is_quiet = name in _SERVERS_ARE_CHATTY and not any(word in line for word in ("FATAL", "PANIC", "starting it again"))
+    is_quiet = name in _SERVERS_ARE_CHATTY and not any(word in line for word in ("PANIC", "starting it again"))
     if not is_quiet and line.strip():
         print(f"{name:>9} | {line[:400]}", flush=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from embedded.data_folder import REPOSITORY
 from embedded.platform_processes import CONTROL_SECRETS, PROCESSES, STRIPE_DOUBLE, PlatformProcess
@@ -102,6 +103,11 @@ class Stack:
             raise CommandFailed(f"`manage.py {shown}` failed:\n{(done.stderr or done.stdout).strip()}")
         return done.stdout
 
+    def ask(self, *arguments: str) -> dict[str, Any]:
+        """Run a Django command and return the JSON object that is the last line it prints."""
+        answer: dict[str, Any] = json.loads(self.manage(*arguments).splitlines()[-1])
+        return answer
+
     def _wanted(self) -> list[PlatformProcess]:
         needs_double = not self._given.get("STRIPE_SECRET_KEY") and (REPOSITORY / _STRIPE_DOUBLE_COMMAND).exists()
         return [*([STRIPE_DOUBLE] if needs_double else []), *PROCESSES]
@@ -125,8 +131,7 @@ class Stack:
 
     def _prepare(self) -> dict[str, str]:
         self._say("preparing the database, static files and local nodes")
-        answer = self.manage("prepare", "--nodes")
-        tokens: dict[str, str] = json.loads(answer.splitlines()[-1])["node_tokens"]
+        tokens: dict[str, str] = self.ask("prepare", "--nodes")["node_tokens"]
         return tokens
 
     def _program(self, process: PlatformProcess, tokens: Mapping[str, str]) -> Program:

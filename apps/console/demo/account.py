@@ -1,6 +1,5 @@
 """The demo's organisation, user and API key: made once, remembered in the data folder."""
 
-import json
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,9 +32,8 @@ def demo_account(stack: Stack) -> DemoAccount:
 
 
 def _make(stack: Stack, password: str) -> DemoAccount:
-    answer = json.loads(
-        stack.manage("bootstrap", "--org", ORGANISATION, "--email", EMAIL, "--password", password, "--operator")
-    )
+    identity = ("--org", ORGANISATION, "--email", EMAIL, "--password", password)
+    answer = stack.ask("bootstrap", *identity, "--operator")
     return DemoAccount(slug=answer["slug"], email=EMAIL, password=password, api_key=answer["api_key"])
 
 

@@ -1,11 +1,13 @@
 """The end of the demo: predictions beside the truth, what they cost, and what the invoice will say."""
 
+from collections import Counter
 from typing import Any
 
 from apps.console.demo.client import Client, wait_for
+from apps.console.demo.money import money
 from apps.console.demo.story import ENDPOINT, Say, labelled_rows
 
-_SHOWN_ROWS = 8
+_SHOWN_PER_CLASS = 3
 _ASKED_ROWS = 20
 
 
@@ -17,10 +19,13 @@ def predict(client: Client, say: Say) -> dict[str, Any]:
     predicted = [prediction["label"] for prediction in answer["predictions"]]
     say(f"predict: {len(rows)} held-out rows in {answer['latency_ms']:.1f} ms")
     print(f"\n    {'true':<12} {'predicted':<12} probability")
-    for prediction, label in list(zip(answer["predictions"], truth, strict=True))[:_SHOWN_ROWS]:
-        probability = max(prediction["probabilities"].values())
-        mark = "" if prediction["label"] == label else "   <- wrong"
-        print(f"    {label:<12} {prediction['label']:<12} {probability:.3f}{mark}")
+    shown: Counter[str] = Counter()
+    for prediction, label in zip(answer["predictions"], truth, strict=True):
+        is_right = prediction["label"] == label
+        shown[label] += 1
+        if shown[label] <= _SHOWN_PER_CLASS or not is_right:
+            probability = max(prediction["probabilities"].values())
+            print(f"    {label:<12} {prediction['label']:<12} {probability:.3f}{'' if is_right else '   <- wrong'}")
     right = sum(one == other for one, other in zip(predicted, truth, strict=True))
     print(f"    … {right} of {len(truth)} right\n")
     usage = answer["usage"]
@@ -38,8 +43,3 @@ def show_bill(client: Client, usage: dict[str, Any], say: Say) -> None:
     for invoice in client.everything("/invoices"):
         if invoice["state"] == "draft":
             say(f"invoice preview {invoice['id']}: {money(invoice['total_micros'])}")
-
-
-def money(micros: int) -> str:
-    """Micro-units of the currency as people read them."""
-    return f"{micros / 1_000_000:.6f}".rstrip("0").ljust(4, "0") + " USD"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.console.demo.client import Client, DemoFailed, wait_for
+from apps.console.demo.money import money
 from apps.console.demo.progress import LiveLine, describe_run
 from embedded.data_folder import REPOSITORY
 
@@ -104,7 +105,7 @@ def _follow(client: Client, run_id: str, within_s: float, say: Say) -> dict[str,
         raise DemoFailed(f"the run {run['state']}: {run['error']}")
     for candidate in run["candidates"]:
         say(f"  {candidate['family']:<20} {candidate['state']:<8} {_numbers(candidate.get('metrics'))}")
-    say(f"trained: {_numbers(run['metrics'])}; cost {run['cost_micros']} micros; exported as {run['model_version']}")
+    say(f"trained: {_numbers(run['metrics'])}; cost {money(run['cost_micros'])}; exported as {run['model_version']}")
     return run
 
 
