@@ -1,5 +1,7 @@
 """Stripe webhook in."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from apps.billing.webhook import stripe_webhook
+
+urlpatterns = [path("webhook", stripe_webhook, name="stripe-webhook")]

@@ -1,5 +1,10 @@
 """REST addresses of this stage, under /api/v1/."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from apps.metering.api import OneUsage, Usage
+
+urlpatterns = [
+    path("usage", Usage.as_view(), name="api-usage"),
+    path("usage/<str:usage_id>", OneUsage.as_view(), name="api-usage-event"),
+]

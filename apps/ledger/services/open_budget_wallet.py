@@ -8,8 +8,8 @@ from apps.ledger.models import Budget, Wallet
 from apps.ledger.rules import budget_period
 
 
-def open_budget_wallet(budget: Budget, *, at: datetime | None = None) -> Wallet | None:
-    """Return the wallet; None for soft budgets, which have none."""
+def open_budget_wallet(budget: Budget, *, at: datetime | None = None, spent_micros: int = 0) -> Wallet | None:
+    """Return the wallet; None for soft budgets, which have none. `spent_micros`: used before the budget was set."""
     if not budget.is_hard:
         return None
     start, end = budget_period(budget.period, at or timezone.now())
@@ -19,7 +19,8 @@ def open_budget_wallet(budget: Budget, *, at: datetime | None = None) -> Wallet 
         defaults={
             "organisation": budget.organisation,
             "currency": budget.organisation.currency,
-            "available_micros": budget.limit_micros,
+            "available_micros": budget.limit_micros - spent_micros,
+            "spent_micros": spent_micros,
             "period_end": end,
         },
     )

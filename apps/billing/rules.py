@@ -1,0 +1,61 @@
+"""Pure decisions of billing: minor units, rounding, alert steps, and names that Stripe can recognise again."""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+
+# ISO 4217 currencies that do not have two decimals, among those that Stripe settles.
+_MINOR_DIGITS = {
+    "BIF": 0,
+    "CLP": 0,
+    "JPY": 0,
+    "KRW": 0,
+    "VND": 0,
+    "XOF": 0,
+    "BHD": 3,
+    "JOD": 3,
+    "KWD": 3,
+    "OMR": 3,
+    "TND": 3,
+}
+ALERT_STEPS = (50, 75, 90, 100)  # per cent of a budget
+RETRY_WINDOW_S = 20 * 3600  # Stripe recognises an identifier for at least 24 h; beyond 20 h we no longer trust it
+OLDEST_TIMESTAMP_S = 34 * 86_400  # Stripe refuses meter events older than 35 days
+WEBHOOK_TOLERANCE_S = 300  # both ways; the SDK itself accepts timestamps in the future
+
+
+def micros_per_minor(currency: str) -> int:
+    """Return how many micros one minor unit (cent, yen, fils) has."""
+    return int(10 ** (6 - _MINOR_DIGITS.get(currency.upper(), 2)))
+
+
+def round_half_even(micros: int, currency: str) -> tuple[int, int]:
+    """Return (minor units, remainder in micros): micros == minor * micros_per_minor + remainder, always."""
+    step = micros_per_minor(currency)
+    minor, rest = divmod(micros, step)
+    if rest * 2 > step or (rest * 2 == step and minor % 2):
+        minor += 1
+    return minor, micros - minor * step
+
+
+def alert_steps_reached(*, used_micros: int, limit_micros: int) -> list[int]:
+    """Return the steps of 50, 75, 90, 100 per cent that are reached; nothing for a budget of zero."""
+    if limit_micros <= 0:
+        return []
+    return [step for step in ALERT_STEPS if used_micros * 100 >= limit_micros * step]
+
+
+def push_identifier(organisation: str, meter: str, hour: datetime, sequence: int) -> str:
+    """Return the name of one delta, the same on every retry, so that Stripe counts it once."""
+    text = f"{organisation}|{meter}|{hour.isoformat()}|{sequence}"
+    return f"my1-{hashlib.sha256(text.encode()).hexdigest()[:40]}"
+
+
+def is_webhook_time_right(timestamp_s: int, now_s: float) -> bool:
+    return abs(now_s - timestamp_s) <= WEBHOOK_TOLERANCE_S
+
+
+def invoice_number(period_month: str, taken: Iterable[str]) -> str:
+    """Return the next number of a month: MY-2026-11-000001."""
+    highest = max((int(number.rsplit("-", 1)[1]) for number in taken), default=0)
+    return f"MY-{period_month}-{highest + 1:06d}"

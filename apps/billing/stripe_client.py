@@ -1,0 +1,34 @@
+"""The one door to Stripe: the real SDK, pointed at the shipped double when no key is set."""
+
+from functools import lru_cache
+
+import stripe
+from django.conf import settings
+
+from contracts.problems import Problem
+
+TIMEOUT_S = 10  # a checkout page waits for it; pushes and webhooks come again by themselves
+
+
+def stripe_client() -> stripe.StripeClient:
+    base = settings.STRIPE_API_BASE if settings.IS_STRIPE_DOUBLE else ""
+    return _client(settings.STRIPE_SECRET_KEY, base)
+
+
+@lru_cache(maxsize=4)
+def _client(key: str, base: str) -> stripe.StripeClient:
+    http_client = stripe.HTTPXClient(timeout=TIMEOUT_S, allow_sync_methods=True)
+    if not base:
+        return stripe.StripeClient(key, http_client=http_client, max_network_retries=1)
+    addresses: stripe.BaseAddresses = {"api": base, "meter_events": base}
+    return stripe.StripeClient(key, base_addresses=addresses, http_client=http_client, max_network_retries=1)
+
+
+def is_live() -> bool:
+    """Webhooks of the other mode are refused."""
+    return settings.STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_"))
+
+
+def unavailable(error: stripe.StripeError) -> Problem:
+    """What a customer is told when Stripe does not answer or does not agree."""
+    return Problem("ours:payments-unavailable", str(error.user_message or "Payments cannot be reached at the moment."))

@@ -1,0 +1,205 @@
+"""The double's HTTP side: requests in, Stripe-like answers out, a page to pay on, webhooks to our own address."""
+
+import hashlib
+import hmac
+import html
+import json
+import secrets
+import threading
+import time
+import urllib.error
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+from apps.billing.stripe_double.faults import BROKEN, COMMIT_THEN_DROP, TOO_MANY, Faults
+from apps.billing.stripe_double.form import decode_form
+from apps.billing.stripe_double.parameters import WrongParameter
+from apps.billing.stripe_double.resources import ROUTES, NotThere
+from apps.billing.stripe_double.store import Store, new_stripe_id, shaped
+
+_WEBHOOK_WAITS_S = (0, 1, 5, 15, 60)  # Stripe goes on for three days
+_MOST_BODY_BYTES = 1024**2
+
+
+class Double(ThreadingHTTPServer):
+    """Serve with `serve_forever`; `webhook_url` empty: nobody is called."""
+
+    daemon_threads = True
+
+    def __init__(
+        self, address: tuple[str, int], store: Store, *, webhook_url: str, secret: str, faults: Faults
+    ) -> None:
+        super().__init__(address, Handler)
+        self.store, self.webhook_url, self.secret, self.faults = store, webhook_url, secret, faults
+
+    @property
+    def base(self) -> str:
+        return f"http://{self.server_address[0]!s}:{self.server_address[1]}"
+
+    def pay(self, session_id: str) -> dict[str, Any] | None:
+        """Complete the payment once; return the session, None when it cannot be paid (any more)."""
+        with self.store.lock:
+            session = self.store.objects["session"].get(session_id)
+            if session is None or session["status"] == "expired":
+                return None
+            if session["status"] == "open":
+                session["status"], session["payment_status"] = "complete", "paid"
+                event = self.make_event("checkout.session.completed", session)
+                self.store.save()
+                threading.Thread(target=self._deliver, args=[event], daemon=True).start()
+            return session
+
+    def make_event(self, kind: str, subject: dict[str, Any]) -> dict[str, Any]:
+        """Return an event around a copy of the object, as Stripe would send it."""
+        event = shaped(
+            "event",
+            id=new_stripe_id("evt"),
+            type=kind,
+            created=int(time.time()),
+            livemode=False,
+            data={"object": json.loads(json.dumps(subject))},
+        )
+        self.store.objects["event"][event["id"]] = event
+        return event
+
+    def _deliver(self, event: dict[str, Any]) -> None:
+        if not self.webhook_url:
+            return
+        body = json.dumps(event).encode()
+        for wait_s in _WEBHOOK_WAITS_S:
+            time.sleep(wait_s)
+            headers = {"Content-Type": "application/json", "Stripe-Signature": signature(body, self.secret)}
+            request = urllib.request.Request(self.webhook_url, body, headers)
+            try:
+                with urllib.request.urlopen(request, timeout=10):
+                    return
+            except (urllib.error.URLError, OSError):
+                continue
+
+
+def signature(body: bytes, secret: str, at_s: int | None = None) -> str:
+    """Return the Stripe-Signature header of a body."""
+    moment = int(time.time()) if at_s is None else at_s
+    digest = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={moment},v1={digest}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Double
+    protocol_version = "HTTP/1.1"
+    timeout = 30
+
+    def do_GET(self) -> None:
+        self._handle("GET")
+
+    def do_POST(self) -> None:
+        self._handle("POST")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet: what matters is in the answers."""
+
+    def _handle(self, method: str) -> None:
+        parts = urlsplit(self.path)
+        length = int(self.headers.get("Content-Length") or 0)
+        if length > _MOST_BODY_BYTES:
+            self._answer(413, {"error": {"type": "invalid_request_error", "message": "too large"}})
+            return
+        body = self.rfile.read(length).decode("utf-8", "replace")
+        if parts.path.startswith("/pay/"):
+            self._pay_page(method, parts.path.removeprefix("/pay/"))
+        elif parts.path in ("/", "/healthz"):
+            self._answer(200, {"status": "ok", "object": "stripe_double"})
+        else:
+            self._api(method, parts.path, body if method == "POST" else parts.query)
+
+    def _api(self, method: str, path: str, form: str) -> None:
+        fault = self.server.faults.next(self.headers.get("X-Double-Fault")) if path.startswith("/v1/") else None
+        if fault == TOO_MANY:
+            self._answer(
+                429, {"error": {"type": "invalid_request_error", "code": "rate_limit", "message": "Slow down."}}
+            )
+            return
+        if fault == BROKEN:
+            self._answer(500, {"error": {"type": "api_error", "message": "An unknown error occurred."}})
+            return
+        status, answer = self._carry_out(method, path, form)
+        if fault == COMMIT_THEN_DROP:
+            self.close_connection = True
+            self.connection.close()
+            return
+        self._answer(status, answer)
+
+    def _carry_out(self, method: str, path: str, form: str) -> tuple[int, dict[str, Any]]:
+        if not self.headers.get("Authorization", "").startswith("Bearer sk_"):
+            return 401, {"error": {"type": "invalid_request_error", "message": "You did not provide an API key."}}
+        key = self.headers.get("Idempotency-Key", "") if method == "POST" else ""
+        fingerprint = hashlib.sha256(f"{path}\n{form}".encode()).hexdigest()
+        store = self.server.store
+        with store.lock:
+            if key in store.answers:
+                known, status, answer = store.answers[key]
+                if known == fingerprint:
+                    return status, answer
+                message = "Keys for idempotent requests can only be used with the same parameters."
+                return 400, {"error": {"type": "idempotency_error", "message": message}}
+            status, answer = self._route(method, path, form)
+            if key and status < 500:
+                store.answers[key] = [fingerprint, status, json.loads(json.dumps(answer))]
+            if method == "POST":
+                store.save()
+            return status, answer
+
+    def _route(self, method: str, path: str, form: str) -> tuple[int, dict[str, Any]]:
+        for verb, pattern, resource in ROUTES:
+            if verb == method and (match := pattern.fullmatch(path)):
+                try:
+                    return 200, resource(self.server.store, decode_form(form), self.server.base, *match.groups())
+                except WrongParameter as wrong:
+                    error = {"message": wrong.message, "param": wrong.param, "code": wrong.code}
+                    return 400, {"error": {"type": "invalid_request_error", **error}}
+                except NotThere as missing:
+                    error = {"message": str(missing), "code": "resource_missing"}
+                    return 404, {"error": {"type": "invalid_request_error", **error}}
+        message = f"Unrecognized request URL ({method}: {path})."
+        return 404, {"error": {"type": "invalid_request_error", "message": message}}
+
+    def _pay_page(self, method: str, session_id: str) -> None:
+        session = self.server.store.objects["session"].get(session_id)
+        if session is None or session["status"] == "expired":
+            self._html(404, "<h1>This payment page has ended</h1>")
+        elif method == "POST":
+            self.server.pay(session_id)
+            self._redirect((session["success_url"] or "/").replace("{CHECKOUT_SESSION_ID}", session_id))
+        elif session["status"] == "complete":
+            self._html(200, "<h1>This is paid already</h1>")
+        else:
+            amount = f"{session['amount_total']} minor units of {session['currency'].upper()}"
+            back = html.escape(session["cancel_url"] or "/", quote=True)
+            self._html(
+                200,
+                f"<h1>Pay {html.escape(amount)}</h1><p>This page stands in for Stripe Checkout. No card is charged.</p>"
+                f'<form method="post"><button>Pay</button></form><p><a href="{back}">Back without paying</a></p>',
+            )
+
+    def _redirect(self, address: str) -> None:
+        self.send_response(303)
+        self.send_header("Location", address)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _html(self, status: int, body: str) -> None:
+        page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Payment</title><body>{body}</body></html>'
+        self._bytes(status, page.encode(), "text/html; charset=utf-8")
+
+    def _answer(self, status: int, answer: dict[str, Any]) -> None:
+        self._bytes(status, json.dumps(answer).encode(), "application/json")
+
+    def _bytes(self, status: int, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Request-Id", f"req_{secrets.token_hex(7)}")
+        self.end_headers()
+        self.wfile.write(body)

@@ -1,0 +1,23 @@
+"""The timetable's entries of billing; each may run twice or late without harm."""
+
+from celery import shared_task
+
+from apps.billing.services import close_period, resolve_frozen, roll_budgets
+from apps.billing.services import push_usage as pushing
+
+
+@shared_task
+def roll_budget_periods() -> None:
+    roll_budgets.roll_budget_periods()
+    roll_budgets.alert_budgets()
+
+
+@shared_task
+def push_usage() -> None:
+    pushing.push_usage()
+    resolve_frozen.resolve_frozen()
+
+
+@shared_task
+def close_due_periods() -> None:
+    close_period.close_due_periods()

@@ -1,0 +1,100 @@
+"""REST of usage: what was used and what it cost, by day, endpoint and key."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.metering.models import UsageEvent
+from apps.metering.queries import GROUPS, usage_by
+from apps.metering.rules import month_of, month_start
+from contracts.problems import Problem
+
+_LONGEST = timedelta(days=400)
+
+
+class Usage(APIView):
+    @extend_schema(
+        operation_id="list_usage",
+        parameters=[
+            OpenApiParameter("from", str, description="First day or moment (UTC), default: start of this month"),
+            OpenApiParameter("to", str, description="Exclusive moment; a plain day is included whole. Default: now"),
+            OpenApiParameter("group_by", str, description="Comma-separated: day, endpoint, key, model_version, run"),
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        start = _moment(request, "from") or month_start(month_of(timezone.now()))
+        end = _moment(request, "to", is_end=True) or timezone.now() + timedelta(microseconds=1)
+        if not start <= end <= start + _LONGEST:
+            raise _wrong("to", "must be after `from` and at most 400 days later", "Ask for a shorter time.")
+        wanted = request.query_params.get("group_by", "day")
+        groups = list(dict.fromkeys(part.strip() for part in wanted.split(",") if part.strip()))
+        if unknown := [group for group in groups if group not in GROUPS]:
+            raise _wrong("group_by", f"{unknown[0]!r} is unknown", f"Use any of {', '.join(GROUPS)}.")
+        rows = usage_by(request.organisation, start=start, end=end, group_by=groups)
+        return Response(
+            {
+                "object": "usage",
+                "from": start.isoformat(),
+                "to": end.isoformat(),
+                "group_by": groups,
+                "currency": request.organisation.currency,
+                "events": sum(row["events"] for row in rows),
+                "amount_micros": sum(row["amount_micros"] for row in rows),
+                "data": rows,
+            }
+        )
+
+
+class OneUsage(APIView):
+    @extend_schema(operation_id="get_usage")
+    def get(self, request: Request, usage_id: str) -> Response:
+        event = UsageEvent.objects.of(request.organisation).filter(pk=usage_id).first()
+        if event is None:
+            raise Problem("yours:not-found", "There is no such usage here; it arrives within seconds of the answer.")
+        return Response(shown_event(event))
+
+
+def shown_event(event: UsageEvent) -> dict[str, Any]:
+    return {
+        "id": event.pk,
+        "object": "usage_event",
+        "meter": event.meter,
+        "endpoint": event.endpoint or None,
+        "key": event.key or None,
+        "model_version": event.model_version or None,
+        "run": event.run or None,
+        "units": event.units,
+        "price": event.price,
+        "amount_micros": event.amount_micros,
+        "currency": event.currency,
+        "occurred_at": event.occurred_at.isoformat(),
+        "recorded_at": event.recorded_at.isoformat(),
+        "period": event.period.isoformat(),
+        "late": event.late,
+    }
+
+
+def _moment(request: Request, name: str, *, is_end: bool = False) -> datetime | None:
+    text = request.query_params.get(name, "").replace(" ", "+")  # an unescaped + of an offset arrives as a space
+    if not text:
+        return None
+    try:
+        day: date | None = parse_date(text)
+        moment = parse_datetime(text) if day is None else None
+        if day is not None:
+            return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=int(is_end))
+        if moment is not None:
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise _wrong(name, "is no day or moment", "Write 2026-11-01 or 2026-11-01T12:00:00Z.")
+
+
+def _wrong(at: str, message: str, fix: str) -> Problem:
+    return Problem("yours:invalid", errors=[{"location": at, "message": message, "fix": fix}])
