@@ -37,6 +37,13 @@ class NodeAuthentication(BaseAuthentication):
         return "Bearer"
 
 
+def node_of(request: Request) -> Node:
+    """The node that speaks; behind IsNode there is always one."""
+    if not isinstance(request.auth, Node):
+        raise Problem("yours:not-allowed", "This address is for registered nodes.")
+    return request.auth
+
+
 class IsNode(BasePermission):
     """Only a node passes; views that want one kind set `node_kind`."""
 

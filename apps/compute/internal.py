@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.compute.authentication import IsNode, NodeAuthentication
+from apps.compute.authentication import IsNode, NodeAuthentication, node_of
 from apps.compute.services.greet_node import greet_node
 from contracts.problems import Problem
 
@@ -24,7 +24,7 @@ class Hello(APIView):
         if not isinstance(capabilities, dict):
             raise Problem("yours:invalid", "capabilities is an object.")
         node = greet_node(
-            request.auth,
+            node_of(request),
             kind=_text(body, "kind"),
             boot=_text(body, "boot"),
             version=_text(body, "version"),

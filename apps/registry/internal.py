@@ -4,6 +4,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.registry.services.complete_run import complete_run
+from apps.training.authentication import attempt_of
 from apps.training.internal import OfOneRun
 from apps.training.messages import message_of
 from contracts.jobs import RunReport
@@ -12,4 +13,4 @@ from contracts.wire import to_wire
 
 class Finish(OfOneRun):
     def post(self, request: Request, run_id: str) -> Response:
-        return Response(to_wire(complete_run(request.auth, message_of(RunReport, request.data))))
+        return Response(to_wire(complete_run(attempt_of(request), message_of(RunReport, request.data))))

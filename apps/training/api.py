@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.accounts.models import Organisation
 from apps.compute.queries import pools_with_live_nodes
 from apps.datasets.models import DatasetVersion
 from apps.rest.connections import give_connection_back
@@ -72,7 +73,7 @@ class Runs(APIView):
     def post(self, request: Request) -> Response:
         wish = parsed(RunRequest, request)
         wish["dataset_version"] = _dataset_version(request, wish["dataset_version"])
-        started = start_run(request.organisation, **wish, started_by=actor_of(request))
+        started = start_run(_organisation(request), **wish, started_by=actor_of(request))
         run = _run(request, started.id)
         return Response(shown_run(run, place_of(run)), status=202, headers={"Location": f"/api/v1/runs/{run.id}"})
 
@@ -151,18 +152,23 @@ class EstimateRun(APIView):
     def post(self, request: Request) -> Response:
         wish = parsed(EstimateRequest, request)
         wish["dataset_version"] = _dataset_version(request, wish["dataset_version"])
-        return Response(estimate_run(request.organisation, **wish))
+        return Response(estimate_run(_organisation(request), **wish))
 
 
 class Pools(APIView):
     @extend_schema(operation_id="list_pools", responses={200: POOL_LIST})
     def get(self, request: Request) -> Response:
-        board = pool_board(pools_with_live_nodes(), request.organisation.currency)
+        board = pool_board(pools_with_live_nodes(), _organisation(request).currency)
         return Response({"data": board, "has_more": False, "next_cursor": None})
 
 
+def _organisation(request: Request) -> Organisation:
+    organisation: Organisation = request._request.organisation  # type: ignore[attr-defined]
+    return organisation
+
+
 def _runs(request: Request) -> QuerySet[Run]:
-    runs = Run.objects.of(request.organisation).select_related("pool", "organisation", "model_version")
+    runs = Run.objects.of(_organisation(request)).select_related("pool", "organisation", "model_version")
     return runs.prefetch_related("candidates")
 
 
@@ -174,7 +180,7 @@ def _run(request: Request, run_id: str) -> Run:
 
 
 def _dataset_version(request: Request, version_id: str) -> DatasetVersion:
-    versions = DatasetVersion.objects.of(request.organisation).select_related("dataset")
+    versions = DatasetVersion.objects.of(_organisation(request)).select_related("dataset")
     version = versions.filter(id=version_id, dataset__deleted_at=None).first()
     if version is None:
         raise Problem("yours:not-found", f"There is no dataset version {version_id} here.")

@@ -33,6 +33,13 @@ class RunTokenAuthentication(BaseAuthentication):
         return "Bearer"
 
 
+def attempt_of(request: Request) -> Attempt:
+    """The attempt that speaks; behind IsOwnRun there is always one."""
+    if not isinstance(request.auth, Attempt):
+        raise Problem("yours:not-authenticated", "This address is for the trainer of a run.")
+    return request.auth
+
+
 class IsOwnRun(BasePermission):
     """A run token opens the addresses of its own run only; another run's do not exist for it."""
 

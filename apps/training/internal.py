@@ -10,9 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.compute.authentication import IsNode, NodeAuthentication
+from apps.compute.authentication import IsNode, NodeAuthentication, node_of
 from apps.rest.file_responses import stored_file
-from apps.training.authentication import IsOwnRun, RunTokenAuthentication
+from apps.training.authentication import IsOwnRun, RunTokenAuthentication, attempt_of
 from apps.training.messages import message_of
 from apps.training.queries import run_held_by
 from apps.training.services.claim_run import claim_run
@@ -40,7 +40,7 @@ class Claim(APIView):
     node_kind = "train"
 
     def post(self, request: Request) -> Response:
-        claim = claim_run(request.auth)
+        claim = claim_run(node_of(request))
         return Response(status=204) if claim is None else Response(to_wire(claim.job))
 
 
@@ -53,12 +53,12 @@ class OfOneRun(APIView):
 
 class Heartbeat(OfOneRun):
     def post(self, request: Request, run_id: str) -> Response:
-        return Response(to_wire(record_heartbeat(request.auth, message_of(RunHeartbeat, request.data))))
+        return Response(to_wire(record_heartbeat(attempt_of(request), message_of(RunHeartbeat, request.data))))
 
 
 class DatasetBytes(OfOneRun):
     def get(self, request: Request, run_id: str) -> HttpResponseBase:
-        version = run_held_by(request.auth).dataset_version
+        version = run_held_by(attempt_of(request)).dataset_version
         return stored_file(
             request, version.canonical_key, sha256=version.canonical_sha256, size_bytes=version.canonical_bytes
         )
@@ -66,7 +66,7 @@ class DatasetBytes(OfOneRun):
 
 class Checkpoint(OfOneRun):
     def get(self, request: Request, run_id: str) -> HttpResponseBase:
-        run = run_held_by(request.auth)
+        run = run_held_by(attempt_of(request))
         if not run.checkpoint_key:
             raise Problem("yours:not-found", "The run has no checkpoint.")
         return stored_file(
@@ -79,7 +79,7 @@ class Checkpoint(OfOneRun):
 
     def post(self, request: Request, run_id: str) -> Response:
         body = message_of(CheckpointNotice, request.data)
-        register_checkpoint(request.auth, fence=body.fence, step=body.step, name=body.name, sha256=body.sha256)
+        register_checkpoint(attempt_of(request), fence=body.fence, step=body.step, name=body.name, sha256=body.sha256)
         return Response(status=204)
 
 
@@ -88,8 +88,8 @@ class AnyBytes(BaseParser):
 
     media_type = "*/*"
 
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> None:
-        return None
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
+        return {}
 
 
 class Files(OfOneRun):
@@ -97,7 +97,7 @@ class Files(OfOneRun):
 
     def put(self, request: Request, run_id: str, name: str) -> Response:
         stored = store_file(
-            request.auth,
+            attempt_of(request),
             fence=_fence(request),
             name=name,
             sha256=request.headers.get("X-Content-Sha256", ""),

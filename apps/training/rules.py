@@ -238,7 +238,7 @@ def default_cap_micros(budget_seconds: int, unit_price_micros: int) -> int:
 
 def charged_units(compute_seconds: float, *, wall_seconds: float, unit_price_micros: int, cap_micros: int) -> int:
     """Whole seconds to charge, started ones too: never more than passed on the clock, nor than the hold pays."""
-    seconds = max(0, math.ceil(min(compute_seconds, wall_seconds + 1)))
+    seconds = max(0, math.ceil(min(compute_seconds, wall_seconds)))
     if unit_price_micros <= 0:
         return seconds
     return min(seconds, cap_micros // unit_price_micros)

@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from functools import partial
-from typing import IO, Any
+from typing import Any, Protocol
 
 from django.core.files.base import File
 from django.core.files.storage import default_storage
@@ -24,7 +24,13 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 256 * 1024
 
 
-def store_file(attempt: Attempt, *, fence: int, name: str, sha256: str, body: IO[bytes]) -> StoredFile:
+class Readable(Protocol):
+    """What is asked of a body: a request is one, an open file too."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+def store_file(attempt: Attempt, *, fence: int, name: str, sha256: str, body: Readable) -> StoredFile:
     """Store a file under runs/<id>/<fence>/. Putting a name again replaces it; a stale fence leaves nothing behind."""
     if not _NAME.fullmatch(name):
         raise Problem("yours:invalid", "A file name has letters, digits, dot, dash, underscore; at most 80.")
@@ -34,8 +40,9 @@ def store_file(attempt: Attempt, *, fence: int, name: str, sha256: str, body: IO
         hold_fence(attempt, fence)  # refuse before the bytes travel; asked again when they are there
     stream = HashedStream(body)
     # A name of its own for each arrival: a repeated or late one never touches bytes that a row already names.
-    key = default_storage.save(f"runs/{attempt.run_id}/{fence}/{secrets.token_hex(6)}-{name}", stream)
+    key = f"runs/{attempt.run_id}/{fence}/{secrets.token_hex(6)}-{name}"
     try:
+        key = default_storage.save(key, stream)
         _settle(key)
         if stream.sha256 != sha256:
             raise Problem("yours:checksum-mismatch", f"The bytes of {name} have the SHA-256 {stream.sha256}.")
@@ -66,8 +73,9 @@ def _name_it(attempt: Attempt, fence: int, file: RunFile) -> None:
 class HashedStream(File):
     """The request body as a file: hashed and counted while it is read once, refused when it grows too large."""
 
-    def __init__(self, body: IO[bytes]) -> None:
-        super().__init__(body, name="body")
+    def __init__(self, body: Readable) -> None:
+        super().__init__(None, name="body")
+        self._body = body
         self._hash = hashlib.sha256()
         self.size_bytes = 0
 
@@ -76,7 +84,7 @@ class HashedStream(File):
         return self._hash.hexdigest()
 
     def read(self, size: int = -1) -> bytes:
-        chunk: bytes = self.file.read(size if size and size > 0 else _CHUNK_BYTES)
+        chunk = self._body.read(size if size and size > 0 else _CHUNK_BYTES)
         self._hash.update(chunk)
         self.size_bytes += len(chunk)
         if self.size_bytes > rules.FILE_BYTES_MAX:

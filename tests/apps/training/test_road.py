@@ -12,15 +12,9 @@ from apps.outbox.models import OutboxMessage
 from apps.registry.models import ModelVersion
 from apps.training.models import Attempt, RunLogLine
 from tests.apps.training.trainer import Trainer, queued_run
-from tests.people import CREDIT_MICROS, People, give_credit
+from tests.people import CREDIT_MICROS, People
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def credit(people: People, storage: Path) -> People:
-    give_credit(people.organisation)
-    return people
 
 
 def test_a_run_becomes_a_model_version_and_is_charged_to_the_second(credit: People) -> None:
