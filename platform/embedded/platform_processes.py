@@ -1,8 +1,8 @@
 """The one table of processes: `manage.py up` runs it, docker-compose.yml repeats it, a test compares the two."""
 
 import signal
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 _CONTROL = "python -m celery -A modelyard"
 _WORKERS = "python -m celery -A workers.celery"
@@ -35,7 +35,6 @@ class PlatformProcess:
     port_variable: str = ""
     health_path: str = ""  # HTTP address that answers 200 when it works
     ready_line: str = ""  # for processes without a port: a line of its log
-    environment: Mapping[str, str] = field(default_factory=dict)
     stop_signal: int = signal.SIGTERM
     stop_within_s: float = 15.0
     important: Callable[[str], bool] = lambda line: " ERROR" in line or "CRITICAL" in line

@@ -46,6 +46,7 @@ class Program:
     stop_signal: int = signal.SIGTERM
     stop_within_s: float = 10.0
     death_signal: int = signal.SIGKILL  # sent by the kernel when the supervisor dies
+    stage: int = 0  # children of a later stage lean on earlier ones, so they are stopped first
     user: tuple[int, int] = (0, 0)  # uid, gid to become when we are root; (0, 0): stay
 
 
@@ -64,6 +65,13 @@ class _Child:
     def is_alive(self) -> bool:
         process = self.process
         return process is not None and process.poll() is None
+
+    def signal_stop(self) -> None:
+        self.wanted = False
+        process = self.process
+        if process is not None and process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(self.program.stop_signal)
 
     def is_ready(self) -> bool:
         if self.program.ready_line:
@@ -162,12 +170,16 @@ class Supervisor:
         return list(self._children)
 
     def close(self) -> None:
-        """Stop every child in the reverse order of their start."""
+        """Stop every child: stage by stage from the last, those of one stage together."""
         if self._closing.is_set():
             return
         self._closing.set()
-        for name in reversed(list(self._children)):
-            self.stop(name)
+        for stage in sorted({child.program.stage for child in self._children.values()}, reverse=True):
+            names = [name for name, child in self._children.items() if child.program.stage == stage]
+            for name in names:
+                self._children[name].signal_stop()
+            for name in reversed(names):
+                self.stop(name)
         self._calls.put(None)
         self._thread.join(timeout=10)
         for child in self._children.values():
@@ -243,17 +255,18 @@ class Supervisor:
         child.log.follow(child.process.stdout)
 
     def _end(self, child: _Child) -> None:
-        process, child.process = child.process, None
+        process = child.process
         child.restart_at = 0.0
         if process is None:
             return
         if process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(child.program.stop_signal)
+            if not self._closing.is_set():  # then it has the signal already, and a second one may mean "at once"
+                child.signal_stop()
             try:
                 process.wait(child.program.stop_within_s)
             except subprocess.TimeoutExpired:
                 self._note(child.program.name, f"did not stop within {child.program.stop_within_s:.0f} s; killing it")
+        child.process = None
         _kill_group(process.pid)
         process.wait()
 

@@ -144,12 +144,13 @@ class Stack:
             ready=partial(self._is_healthy, process) if process.port_variable else None,
             ready_line=process.ready_line,
             ready_within_s=120,  # a busy machine may take long to import everything at once
+            stage=2 if process.is_node else 1,  # servers 0, control 1: a node ships its journal to control at its end
             stop_signal=process.stop_signal,
             stop_within_s=process.stop_within_s,
         )
 
     def _environment_of(self, process: PlatformProcess, tokens: Mapping[str, str]) -> dict[str, str]:
-        environment = dict(self.environment) | dict(process.environment)
+        environment = dict(self.environment)
         roots = [str(REPOSITORY / "platform"), str(REPOSITORY), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, roots))
         environment["PYTHONUNBUFFERED"] = "1"

@@ -48,13 +48,13 @@ def test_a_child_that_is_never_ready_is_reported_in_time(tmp_path: Path) -> None
         supervisor.start(program)
 
 
-def test_children_end_in_the_reverse_order_of_their_start(tmp_path: Path) -> None:
+def test_children_of_a_later_stage_end_first(tmp_path: Path) -> None:
     order = tmp_path / "order"
     script = "import signal,sys,time; signal.signal(15, lambda *a: (open({!r},'a').write(sys.argv[1]), sys.exit())); "
     script = script.format(str(order)) + "print('up', flush=True); time.sleep(600)"
     with Supervisor(tmp_path / "logs") as supervisor:
-        for name in "abc":
-            supervisor.start(Program(name, [sys.executable, "-c", script, name], ready_line="up"))
+        for stage, name in enumerate("abc"):
+            supervisor.start(Program(name, [sys.executable, "-c", script, name], ready_line="up", stage=stage))
     assert order.read_text() == "cba"
 
 

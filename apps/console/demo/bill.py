@@ -40,6 +40,7 @@ def show_bill(client: Client, usage: dict[str, Any], say: Say) -> None:
     month = client.get("/usage", group_by="endpoint")
     for row in month["data"]:
         say(f"usage this month: {row['meter']:<26} {row['units']:>6} units  {money(row['amount_micros'])}")
-    for invoice in client.everything("/invoices"):
-        if invoice["state"] == "draft":
-            say(f"invoice preview {invoice['id']}: {money(invoice['total_micros'])}")
+    draft = client.get("/invoices/draft")
+    say(f"invoice preview, {draft['period_start']} to {draft['period_end']}: {money(draft['total_micros'])}")
+    for line in draft["lines"]:
+        say(f"  {line['description']:<44} {line['units']:>6} × {line['unit_price_micros']} micros")

@@ -3,6 +3,7 @@
 import argparse
 import time
 from functools import partial
+from typing import Any
 
 from apps.console.demo import bill, story
 from apps.console.demo.account import DemoAccount, demo_account
@@ -31,16 +32,21 @@ def tell(stack: Stack, *, budget_s: int) -> None:
     story.deploy(client, run, say)
     usage = bill.predict(client, say)
     bill.show_bill(client, usage, say)
-    _print_farewell(stack, account)
+    _print_farewell(stack, account, uploaded, run)
     say(f"the story took {time.monotonic() - started:.0f} s")
 
 
-def _print_farewell(stack: Stack, account: DemoAccount) -> None:
+def _print_farewell(stack: Stack, account: DemoAccount, uploaded: dict[str, Any], run: dict[str, Any]) -> None:
     home = f"{stack.web_url}/o/{account.slug}"
+    dataset, version = uploaded["dataset"]["id"], uploaded["version"]["id"]
     print(
         f"\n  log in      {stack.web_url}/accounts/login/"
         f"\n              {account.email}   {account.password}"
-        f"\n  pages       {home}/"
+        f"\n  overview    {home}/"
+        f"\n  data        {home}/datasets/{dataset}/versions/{version}/"
+        f"\n  run         {home}/runs/{run['id']}/"
+        f"\n  model       {home}/model-versions/{run['model_version']}/"
+        f"\n  endpoints   {home}/endpoints/"
         f"\n  API key     {account.api_key}"
         f"\n\n  curl -H 'Authorization: Bearer {account.api_key}' -H 'Content-Type: application/json' \\"
         f'\n       -d \'{{"rows": [{{"bill_length_mm": 48.7, "flipper_length_mm": 208, "body_mass_g": 5350}}]}}\' \\'
