@@ -1,5 +1,19 @@
 """Pages of this stage, under /o/<organisation>/."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from apps.billing.views import budgets, invoices, overview
+
+app_name = "billing"
+urlpatterns = [
+    path("billing", overview.overview, name="overview"),
+    path("billing/credit", overview.credit, name="credit"),
+    path("billing/top-up", overview.top_up, name="top-up"),
+    path("billing/budgets", budgets.budgets, name="budgets"),
+    path("billing/budgets/new", budgets.new_budget, name="budget-new"),
+    path("billing/budgets/<str:budget_id>/remove", budgets.remove_budget, name="budget-remove"),
+    path("billing/invoices", invoices.invoices, name="invoices"),
+    path("billing/invoices/<str:invoice_id>", invoices.invoice_page, name="invoice"),
+    path("billing/invoices/<str:invoice_id>/json", invoices.invoice_json, name="invoice-json"),
+    path("billing/invoices/<str:invoice_id>/usage.jsonl", invoices.invoice_usage, name="invoice-usage"),
+]

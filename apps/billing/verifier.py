@@ -41,8 +41,15 @@ def verify(lines: Iterable[bytes], public_key: str = "") -> dict[str, Any]:
     """Return the signed totals. Raises Disagreement naming the first record that does not fit.
 
     1. every line is canonical JSON, 2. every record follows the one before, 3. its amount is units × price,
-    4. the records add up to the lines and the lines to the total, 5. the signature fits.
+    4. the signature fits, 5. the records add up to the lines and the lines to the total.
     """
+    try:
+        return _verified(lines, public_key)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Disagreement(f"something that must be there is missing or of another kind: {error}") from error
+
+
+def _verified(lines: Iterable[bytes], public_key: str) -> dict[str, Any]:
     rows = _documents(lines)
     header = next(rows, None)
     if header is None or header.get("format") != FORMAT:
@@ -53,8 +60,8 @@ def verify(lines: Iterable[bytes], public_key: str = "") -> dict[str, Any]:
         if row.get("type") == "totals":
             if next(rows, None) is not None:
                 raise Disagreement("there are lines after the totals")
-            _check_totals(row, head, number - 1, sums)
             _check_signature(row, public_key)
+            _check_totals(row, head, number - 1, sums)
             return row
         head = _check_record(row, head, number)
         units_and_amount = sums.setdefault(tuple(row[name] for name in _LINE_NAMES), [0, 0])

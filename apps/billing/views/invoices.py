@@ -1,0 +1,90 @@
+"""Invoices: the list, one with its lines, its downloads, and a check that recomputes it."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.core.files.storage import default_storage
+from django.shortcuts import get_object_or_404, render
+from rest_framework.request import Request
+
+from apps.accounts.current_organisation import needs
+from apps.billing.models import Invoice
+from apps.billing.rules import micros_per_minor
+from apps.billing.services.draft_invoice import draft_invoice
+from apps.billing.services.verify_invoice import verify_invoice
+from apps.rest.file_responses import stored_file
+
+
+@needs("read")
+def invoices(request: HttpRequest, organisation: str) -> HttpResponse:
+    rows = Invoice.objects.of(request.organisation).order_by("-period_start")
+    context = {
+        "tab": "invoices",
+        "invoices": [_priced(row) for row in rows],
+        "draft": draft_invoice(request.organisation),
+    }
+    return render(request, "billing/invoices.html", context)
+
+
+def _priced(invoice: Invoice) -> Invoice:
+    invoice.billed_micros = invoice.total_minor * micros_per_minor(invoice.currency)
+    return invoice
+
+
+def _find(request: HttpRequest, invoice_id: str) -> Invoice:
+    return _priced(get_object_or_404(Invoice.objects.of(request.organisation), pk=invoice_id))
+
+
+@needs("read")
+def invoice_page(request: HttpRequest, organisation: str, invoice_id: str) -> HttpResponse:
+    invoice = _find(request, invoice_id)
+    context: dict[str, Any] = {"tab": "invoices", "invoice": invoice, "lines": invoice.lines.order_by("position")}
+    if "verify" in request.GET:
+        context |= {"is_verified": True, "objections": verify_invoice(invoice)}
+    return render(request, "billing/invoice.html", context)
+
+
+@needs("read")
+def invoice_json(request: HttpRequest, organisation: str, invoice_id: str) -> HttpResponse:
+    invoice = _find(request, invoice_id)
+    names = (
+        "position",
+        "description",
+        "meter",
+        "endpoint",
+        "run",
+        "price",
+        "unit_price_micros",
+        "units",
+        "amount_micros",
+    )
+    body = {
+        "id": invoice.pk,
+        "number": invoice.number,
+        "period_start": invoice.period_start,
+        "period_end": invoice.period_end,
+        "currency": invoice.currency,
+        "lines": list(invoice.lines.order_by("position").values(*names)),
+        "total_micros": invoice.total_micros,
+        "carried_micros": invoice.carried_micros,
+        "total_minor": invoice.total_minor,
+        "remainder_micros": invoice.remainder_micros,
+        "usage_sha256": invoice.usage_sha256,
+    }
+    response = JsonResponse(body, json_dumps_params={"indent": 2})
+    response["Content-Disposition"] = f'attachment; filename="{invoice.number}.json"'
+    return response
+
+
+@needs("read")
+def invoice_usage(request: HttpRequest, organisation: str, invoice_id: str) -> HttpResponseBase:
+    invoice = _find(request, invoice_id)
+    return stored_file(
+        Request(request),
+        invoice.usage_key,
+        sha256=invoice.usage_sha256,
+        size_bytes=default_storage.size(invoice.usage_key),
+        content_type="application/x-ndjson",
+        download_as=f"{invoice.number}-usage.jsonl",
+    )
