@@ -1,0 +1,170 @@
+"""One thing of every kind in Alice's organisation, for the tests that try to reach them from outside."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.utils import timezone
+
+from apps.accounts.models import Membership
+from apps.accounts.services.invite_member import invite_member
+from apps.billing.models import Invoice, TopUp
+from apps.compute.models import Pool
+from apps.datasets.models import Dataset, DatasetVersion
+from apps.endpoints.models import Batch, Deployment, Endpoint
+from apps.ledger.models import Budget
+from apps.metering.models import UsageEvent
+from apps.registry.models import Model, ModelVersion
+from apps.training.models import Run
+from contracts.usage import METER_PREDICTIONS
+from tests.people import People, give_credit, key_for
+
+FILES = ("model.onnx", "manifest.json", "evaluation.json", "parity.json")
+
+
+@dataclass
+class World:
+    people: People
+    ids: dict[str, Any] = field(default_factory=dict)  # kind -> id, as addresses carry it
+
+
+def make_world(people: People) -> World:
+    """Alice's organisation with everything in it; the rows are as complete as the pages need them."""
+    world = World(people)
+    organisation = people.organisation
+    give_credit(organisation)
+    key, _ = key_for(organisation, people.alice)
+    invitation = invite_member(organisation, email="d@example.com", role="viewer", invited_by=people.alice)
+    world.ids |= {
+        "member": people.bob.pk,
+        "membership": Membership.objects.of(organisation).get(user=people.bob).pk,
+        "key": key.pk,
+        "invitation": invitation.pk,
+    }
+    _trained(world)
+    _served(world)
+    _billed(world)
+    return world
+
+
+def _stored(name: str, content: bytes) -> str:
+    return default_storage.save(f"world/{name}", ContentFile(content))
+
+
+def _trained(world: World) -> None:
+    organisation, alice = world.people.organisation, world.people.alice
+    dataset = Dataset.objects.create(organisation=organisation, name="Iris", created_by=alice)
+    version = DatasetVersion.objects.create(
+        organisation=organisation,
+        dataset=dataset,
+        number=1,
+        state="ready",
+        file_name="iris.csv",
+        upload_key=_stored("upload", b"a,b\n1,2\n"),
+        upload_sha256="0" * 64,
+        format="parquet",
+        canonical_key=_stored("canonical", b"PAR1"),
+        rows=150,
+    )
+    pool, _ = Pool.objects.get_or_create(name="cpu", defaults={"title": "CPU"})
+    run = Run.objects.create(
+        organisation=organisation,
+        name="first",
+        dataset_version=version,
+        task="tabular_classification",
+        target="species",
+        budget_seconds=60,
+        max_cost_micros=1_000_000,
+        price="prc_x",
+        unit_price_micros=500,
+        pool=pool,
+        state="succeeded",
+        not_before=timezone.now(),
+        created_by=alice,
+    )
+    model = Model.objects.create(
+        organisation=organisation, name="Iris", task=run.task, target=run.target, dataset=dataset
+    )
+    files = {
+        name: {"storage_key": _stored(name, b"{}"), "key": "", "sha256": "0" * 64, "bytes": 2, "size_bytes": 2}
+        for name in FILES
+    }
+    for entry in files.values():
+        entry["key"] = entry["storage_key"]
+    model_version = ModelVersion.objects.create(
+        organisation=organisation,
+        model=model,
+        number=1,
+        run=run,
+        dataset_version=version,
+        family="linear",
+        model_sha256="1" * 64,
+        model_bytes=2,
+        files=files,
+    )
+    world.ids |= {
+        "dataset": dataset.pk,
+        "dataset_version": version.pk,
+        "run": run.pk,
+        "model": model.pk,
+        "model_version": model_version.pk,
+    }
+
+
+def _served(world: World) -> None:
+    organisation = world.people.organisation
+    version = ModelVersion.objects.get(pk=world.ids["model_version"])
+    endpoint = Endpoint.objects.create(organisation=organisation, name="iris", created_by=world.people.alice)
+    Deployment.objects.create(endpoint=endpoint, model_version=version, edition=1)
+    batch = Batch.objects.create(
+        organisation=organisation,
+        endpoint=endpoint,
+        model_version=version,
+        input_key=_stored("input", b"{}"),
+        input_format="jsonl",
+        price="prc_x",
+        unit_price_micros=20,
+        state="succeeded",
+        not_before=timezone.now(),
+        result_key=_stored("result", b"{}\n"),
+        result_sha256="0" * 64,
+        result_bytes=3,
+    )
+    world.ids |= {"endpoint": endpoint.pk, "endpoint_name": endpoint.name, "batch": batch.pk}
+
+
+def _billed(world: World) -> None:
+    organisation = world.people.organisation
+    month = timezone.now().date().replace(day=1)
+    event = UsageEvent.objects.create(
+        id="use_of_acme",
+        organisation=organisation,
+        meter=METER_PREDICTIONS,
+        endpoint=world.ids["endpoint"],
+        units=1,
+        price="prc_x",
+        amount_micros=100,
+        currency="USD",
+        occurred_at=timezone.now(),
+        period=month,
+        ledger_ref="x",
+    )
+    last_month = (month - timedelta(days=1)).replace(day=1)
+    invoice = Invoice.objects.create(
+        organisation=organisation,
+        number="MY-2026-01-000001",
+        period_start=last_month,
+        period_end=month,
+        currency="USD",
+        total_micros=0,
+        total_minor=0,
+        usage_key=_stored("usage.jsonl", b"{}\n"),
+        usage_sha256="0" * 64,
+    )
+    top_up = TopUp.objects.create(organisation=organisation, amount_micros=1_000_000, currency="USD", state="paid")
+    budget = Budget.objects.create(
+        organisation=organisation, name="b", scope="organisation", scope_id=organisation.pk, limit_micros=1
+    )
+    world.ids |= {"usage": event.pk, "invoice": invoice.pk, "top_up": top_up.pk, "budget": budget.pk}

@@ -1,0 +1,249 @@
+"""Nobody reaches what is not his: every address × method × wrong caller, generated from the URL map.
+
+The matrix is in isolation_rows.py, where it says how to add a row. A route without a row fails here; so does a row
+whose route is gone, and a REST view whose `scopes` differ from its row. Each attempt must be refused and change nothing
+in the database; the right caller must get through, or a refusal would prove nothing.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework.test import APIClient
+
+from apps.accounts.models import ApiKey
+from apps.accounts.rules import role_may
+from apps.accounts.services.revoke_api_key import revoke_api_key
+from apps.rest.permissions import scope_for
+from contracts.keys import SCOPES
+from tests.apps.isolation_rows import (
+    API,
+    BODIES,
+    CONSTANTS,
+    NAMES_FOREIGN_IDS,
+    OPEN,
+    OTHER_PARAMETERS,
+    PAGES,
+    PARAMETERS,
+)
+from tests.apps.isolation_world import World, make_world
+from tests.people import People, key_for
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+API_PREFIX, PAGE_PREFIX, INTERNAL_PREFIX = "api/v1/", "o/<slug:organisation>/", "internal/v1/"
+SERVER_ERROR = 500
+
+
+def routes(prefix: str) -> dict[str, URLPattern]:
+    """Pattern after the prefix -> route, for everything below it."""
+
+    def walk(resolver: URLResolver, before: str) -> Iterator[tuple[str, URLPattern]]:
+        for entry in resolver.url_patterns:
+            pattern = before + str(entry.pattern)
+            if isinstance(entry, URLResolver):
+                yield from walk(entry, pattern)
+            else:
+                yield pattern, entry
+
+    found = dict(walk(get_resolver(), ""))
+    return {name.removeprefix(prefix): route for name, route in found.items() if name.startswith(prefix)}
+
+
+def methods_of(route: URLPattern) -> list[str]:
+    view = route.callback.view_class  # type: ignore[attr-defined]
+    return [method for method in METHODS if hasattr(view, method.lower())]
+
+
+def address(prefix: str, pattern: str, ids: dict[str, Any]) -> str:
+    """Fill the pattern's parameters with Alice's ids."""
+    known = {name: ids[kind] for name, kind in PARAMETERS.items()} | CONSTANTS
+    for start, others in OTHER_PARAMETERS.items():
+        if pattern.startswith(start):
+            known |= {name: ids[kind] for name, kind in others.items()}
+    filled = pattern
+    while "<" in filled:
+        before, _, rest = filled.partition("<")
+        parameter, _, after = rest.partition(">")
+        filled = f"{before}{known[parameter.rpartition(':')[2]]}{after}"
+    return prefix + filled
+
+
+def snapshot() -> str:
+    """A digest of every table but sessions; the time a key was last used may move."""
+    tables = [t for t in connection.introspection.table_names() if t not in ("django_session", "django_migrations")]
+    parts = [
+        f"SELECT '{table}' AS name, md5(coalesce(string_agg(line, '' ORDER BY line), '')) FROM "
+        f"(SELECT (to_jsonb(t) - 'last_used_at' - 'last_login')::text AS line FROM \"{table}\" t) lines"
+        for table in tables
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts) + " ORDER BY name")
+        return str(cursor.fetchall())
+
+
+@pytest.fixture
+def world(people: People, storage: Any) -> World:
+    return make_world(people)
+
+
+def with_key(secret: str) -> APIClient:
+    return APIClient(headers={"Authorization": f"Bearer {secret}"}, raise_request_exception=False)
+
+
+def signed_in(user: Any, **headers: str) -> APIClient:
+    client = APIClient(headers=headers, raise_request_exception=False)
+    client.force_login(user)
+    return client
+
+
+def call(client: Any, method: str, where: str, body: Any) -> Any:
+    if method == "GET" or body is None:
+        return client.generic(method, where)
+    return client.generic(method, where, json.dumps(body), content_type="application/json")
+
+
+def refuses(answer: Any, allowed: tuple[int, ...], before: str, who: str) -> None:
+    assert answer.status_code in allowed, f"{who}: {answer.status_code} {getattr(answer, 'content', b'')[:300]!r}"
+    assert snapshot() == before, f"{who} changed something"
+
+
+# --- the map --------------------------------------------------------------------------------------------------------
+
+
+def test_every_rest_route_has_a_row_and_every_row_a_route():
+    assert set(routes(API_PREFIX)) - OPEN == set(API)
+
+
+def test_every_page_of_an_organisation_has_a_row_and_every_row_a_page():
+    assert set(routes(PAGE_PREFIX)) == set(PAGES)
+
+
+@pytest.mark.parametrize("pattern", sorted(API))
+def test_a_view_asks_for_what_its_row_says(pattern):
+    route = routes(API_PREFIX)[pattern]
+    view = route.callback.view_class  # type: ignore[attr-defined]
+    assert {method: scope_for(view, method) for method in methods_of(route)} == API[pattern]
+
+
+# --- REST -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("pattern", sorted(API))
+def test_the_wrong_caller_is_refused_and_changes_nothing(pattern: str, world: World):
+    people = world.people
+    where = address("/api/v1/", pattern, world.ids)
+    lesser = {user: signed_in(user) for user in (people.viola, people.bob)}
+    elsewhere = signed_in(people.charlie, **{"X-Organisation": people.organisation.pk})
+    _, strangers_secret = key_for(people.elsewhere, people.charlie)
+    revoked, revoked_secret = key_for(people.organisation, people.alice)
+    revoke_api_key(revoked, by=people.alice)
+    narrow = {action: key_for(people.organisation, people.alice, _without(action))[1] for action in SCOPES}
+    roles = {people.viola: "viewer", people.bob: "member"}
+    before = snapshot()
+    for method, action in API[pattern].items():
+        body = BODIES[method, pattern](world.ids) if (method, pattern) in BODIES else None
+        refuses(call(APIClient(), method, where, body), (401,), before, f"{method} anonymous")
+        refuses(call(with_key(revoked_secret), method, where, body), (401,), before, f"{method} revoked key")
+        refuses(call(elsewhere, method, where, body), (404,), before, f"{method} stranger in a session")
+        refuses(call(with_key(narrow[action]), method, where, body), (403,), before, f"{method} key without {action}")
+        for user, client in lesser.items():
+            if not role_may(roles[user], action):
+                refuses(call(client, method, where, body), (403,), before, f"{method} {roles[user]}")
+        stranger = with_key(strangers_secret)
+        if "<" in pattern:
+            refuses(call(stranger, method, where, body), (404,), before, f"{method} stranger's key, foreign id")
+        elif (method, pattern) in NAMES_FOREIGN_IDS:
+            refuses(call(stranger, method, where, body), (403, 404, 422), before, f"{method} foreign id in the body")
+        elif method == "GET":
+            answer = call(stranger, method, where, None)
+            assert answer.status_code < SERVER_ERROR
+            shown = answer.content.decode()
+            assert [kind for kind, one in world.ids.items() if "_" in str(one) and str(one) in shown] == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("pattern", sorted(pattern for pattern, row in API.items() if "GET" in row))
+def test_the_right_key_gets_through(pattern: str, world: World):
+    """With the one scope the row names, and nothing more."""
+    _, secret = key_for(world.people.organisation, world.people.alice, (API[pattern]["GET"],))
+    answer = with_key(secret).get(address("/api/v1/", pattern, world.ids))
+    assert answer.status_code < 400, getattr(answer, "content", b"")[:300]
+    answer.close()
+
+
+def test_an_endpoint_is_not_reached_by_its_name_either(world: World):
+    _, secret = key_for(world.people.elsewhere, world.people.charlie)
+    ids = {**world.ids, "endpoint": world.ids["endpoint_name"]}
+    for pattern in (p for p in API if "<str:endpoint>" in p):
+        for method in API[pattern]:
+            body = BODIES[method, pattern](ids) if (method, pattern) in BODIES else None
+            assert call(with_key(secret), method, address("/api/v1/", pattern, ids), body).status_code == 404
+
+
+def _without(action: str) -> tuple[str, ...]:
+    return tuple(scope for scope in SCOPES if scope != action)
+
+
+# --- pages ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("pattern", sorted(PAGES))
+def test_the_wrong_visitor_is_refused_and_changes_nothing(pattern: str, world: World):
+    people = world.people
+    where = address(f"/o/{people.organisation.slug}/", pattern, world.ids)
+    own = address(f"/o/{people.elsewhere.slug}/", pattern, world.ids)
+    before = snapshot()
+    roles = {people.viola: "viewer", people.bob: "member"}
+    for method in ("GET", "POST"):
+        action = PAGES[pattern].get(method)
+        refuses(Client().generic(method, where), (302,), before, f"{method} anonymous")
+        stranger = Client(raise_request_exception=False)
+        stranger.force_login(people.charlie)
+        refuses(stranger.generic(method, where), (404,), before, f"{method} stranger")
+        if action and any(f"<{kind}:" in pattern for kind in ("str", "int")):
+            refuses(stranger.generic(method, own), (404,), before, f"{method} stranger at home, foreign id")
+        for user, role in roles.items():
+            if action and not role_may(role, action):
+                client = Client(raise_request_exception=False)
+                client.force_login(user)
+                refuses(client.generic(method, where), (403,), before, f"{method} {role}")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("pattern", sorted(pattern for pattern, row in PAGES.items() if "GET" in row))
+def test_the_right_visitor_sees_the_page(pattern: str, world: World):
+    client = Client(raise_request_exception=False)
+    client.force_login(world.people.alice)
+    answer = client.get(address(f"/o/{world.people.organisation.slug}/", pattern, world.ids))
+    assert answer.status_code < 400
+    answer.close()
+
+
+# --- between machines -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_the_internal_api_knows_neither_people_nor_their_keys(people: People):
+    _, secret = key_for(people.organisation, people.alice)
+    callers = [APIClient(), with_key(secret), with_key("myn_made-up"), with_key("myr_made-up"), signed_in(people.alice)]
+    before = snapshot()
+    for pattern, route in routes(INTERNAL_PREFIX).items():
+        where = "/internal/v1/" + "/".join("x" if part.startswith("<") else part for part in pattern.split("/"))
+        for method in methods_of(route):
+            for caller in callers:
+                refuses(call(caller, method, where, {}), (401, 403), before, f"{method} {pattern}")
+    assert ApiKey.objects.filter(revoked_at=None).exists()
+
+
+@pytest.mark.django_db
+def test_the_console_is_for_operators(people: People):
+    client = Client()
+    client.force_login(people.alice)
+    for where in ("/console/", "/console/accounts/organisation/", "/console/accounts/apikey/"):
+        assert client.get(where).status_code == 302
