@@ -15,9 +15,11 @@ from workers.serve.supervise import die_with_parent, supervise
 LOCK_WAIT_S = 30.0  # a predecessor that still drains
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings) -> int:
     lock = SlotLock(settings.data / "journal" / str(settings.slot), LOCK_WAIT_S)
-    await Process(settings, asyncio.get_running_loop(), lock).run()
+    process = Process(settings, asyncio.get_running_loop(), lock)
+    await process.run()
+    return int(process.failed)
 
 
 def main() -> int:
@@ -34,11 +36,10 @@ def main() -> int:
     if is_child:
         die_with_parent()
     try:
-        uvloop.run(_run(settings))
+        return uvloop.run(_run(settings))
     except (SlotTaken, OSError) as error:
         logging.error("cannot serve: %s", error)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

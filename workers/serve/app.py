@@ -241,24 +241,33 @@ class Road:
                 self.refuse(call, outcome)
             elif call.gone:
                 self.refuse(call, Refused("yours:deadline", "The client went away."))
-            elif call.route is not None:
-                call.predictions = self._encode(call, outcome)
+            elif call.route is not None and self._encode(call, outcome):
                 lines.append(journal_line(call, call.route, at_us))
                 good.append(call)
         if good:
             self._journal.append(lines, self._journalled, good)
 
-    def _encode(self, call: Call, outcome: list[Any]) -> tuple[bytes, bytes]:
-        """Return (extra headers, body)."""
-        if call.encoding is not None and call.route is not None:
-            return oip.write_response(call, call.route.endpoint.name, outcome[0])
+    def _encode(self, call: Call, outcome: list[Any]) -> bool:
+        """Make headers and body ready. False: that failed, and the call is refused."""
+        try:
+            if call.encoding is not None and call.route is not None:
+                call.predictions = oip.write_response(call, call.route.endpoint.name, outcome[0])
+            else:
+                call.predictions = b"", self._plain_body(call, outcome)
+        except Exception:  # one answer that cannot be written must not take the batch with it
+            log.exception("an answer could not be encoded")
+            self.refuse(call, Refused("ours:internal"))
+            return False
+        return True
+
+    def _plain_body(self, call: Call, outcome: list[Any]) -> bytes:
         body = {
             "predictions": outcome,
             "model_version": call.model_version,
             "usage": {"id": call.usage_id, "units": call.units, "amount_micros": call.amount_micros},
             "latency_ms": round((monotonic() - call.arrived_s) * 1000, 3),
         }
-        return b"", orjson.dumps(body)
+        return orjson.dumps(body)
 
     def _journalled(self, ok: bool, calls: list[Call]) -> None:
         for call in calls:

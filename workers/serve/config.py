@@ -53,8 +53,11 @@ class Follower:
     async def follow(self) -> None:
         await self._start_from_disk()
         while True:
-            await self.pull()
-            self._load_missing()
+            try:
+                await self.pull()
+                self._load_missing()
+            except Exception:  # a configuration that cannot be applied must not stop the next one
+                log.exception("configuration cannot be applied")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.hint.wait(), PULL_S)
             self.hint.clear()

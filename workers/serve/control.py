@@ -11,6 +11,7 @@ from contracts.usage import LeaseClose, LeaseGrant, LeaseRequest, UsageAnswer
 from contracts.wire import WireError, from_wire, to_wire
 
 TIMEOUT_S = 2.0
+USAGE_TIMEOUT_S = 30.0
 PACKAGE_TIMEOUT_S = 60.0
 
 
@@ -63,7 +64,8 @@ class Control:
         self._send("POST", "/leases/close", to_wire(message))
 
     def usage(self, body: bytes) -> UsageAnswer:
-        return self._read(UsageAnswer, self._send("POST", "/usage", body))
+        # A transaction over thousands of records may take its time; giving up early would only repeat it.
+        return self._read(UsageAnswer, self._send("POST", "/usage", body, USAGE_TIMEOUT_S))
 
     def status(self, body: dict[str, Any]) -> None:
         self._send("POST", "/serving/status", body)
@@ -81,11 +83,11 @@ class Control:
         except httpx.HTTPError as error:
             raise ControlAway(f"{type(error).__name__}: {error}") from error
 
-    def _send(self, method: str, path: str, body: Any = None) -> httpx.Response:
+    def _send(self, method: str, path: str, body: Any = None, timeout_s: float = TIMEOUT_S) -> httpx.Response:
         content = body if isinstance(body, bytes) or body is None else orjson.dumps(body)
         headers = {"Content-Type": "application/json"} if content is not None else {}
         try:
-            response = self._client.request(method, path, content=content, headers=headers)
+            response = self._client.request(method, path, content=content, headers=headers, timeout=timeout_s)
         except httpx.HTTPError as error:
             raise ControlAway(f"{type(error).__name__}: {error}") from error
         if response.status_code >= 300:

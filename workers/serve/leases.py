@@ -98,10 +98,11 @@ class Leases:
 
     # answers of control
 
-    def granted(self, wallet: Wallet, grant: LeaseGrant, asked_s: float) -> list[Any]:
-        """Take a new lease; return the requests that waited for it."""
+    def granted(self, wallet: Wallet, grant: LeaseGrant, least: int, asked_s: float) -> list[Any]:
+        """Take a new lease; return the requests that waited for it. Pieces too small to use go back at once."""
         wallet.refused = None
         wallet.away_until_s = 0.0
+        self._retire_crumbs(wallet, least)
         wallet.leases.append(Lease(wallet, grant, asked_s))
         return self._release(wallet)
 
@@ -109,8 +110,7 @@ class Leases:
         """Control has less than `least`. Pieces too small to use go back, so that they can be granted as one."""
         wallet.refused, wallet.refused_least = refusal, least
         wallet.refused_until_s = monotonic() + BREAKER_S
-        for lease in [lease for lease in wallet.leases if lease.left < least]:
-            self._retire(lease)
+        self._retire_crumbs(wallet, least)
         return self._release(wallet)
 
     def away(self, wallet: Wallet) -> list[Any]:
@@ -174,6 +174,10 @@ class Leases:
         wallet.refilling = False
         waiting, wallet.waiting = list(wallet.waiting), deque()
         return waiting
+
+    def _retire_crumbs(self, wallet: Wallet, least: int) -> None:
+        for lease in [lease for lease in wallet.leases if lease.left < least]:
+            self._retire(lease)
 
     def _retire(self, lease: Lease) -> None:
         lease.wallet.leases.remove(lease)

@@ -72,6 +72,7 @@ class Process:
         self.server = Server(settings, self.road, self.boot, self._gauges)
         self.server.ready = lambda: self.road.directory is not None and self.journal.healthy
         self.tasks: list[asyncio.Task[Any]] = []
+        self.failed = False
 
     def _links(self) -> list[RedisLink]:
         """One connection asks for limits, the other listens for the hint that the configuration changed."""
@@ -117,6 +118,8 @@ class Process:
         if self.settings.slot == 0:
             jobs.append(self.node.keep_saying_hello())
         self.tasks = [asyncio.ensure_future(job) for job in jobs]
+        for task in self.tasks:
+            task.add_done_callback(lambda task: self._watch(task, stop))
         listener = await self.loop.create_server(
             lambda: Connection(self.server),
             self.settings.host,
@@ -131,6 +134,13 @@ class Process:
         log.info("draining")
         await self.server.drain(listener)
         await self._end()
+
+    def _watch(self, task: asyncio.Task[Any], stop: asyncio.Event) -> None:
+        """A background job that dies would leave a server that looks well and is not: end, and be started again."""
+        if not task.cancelled() and task.exception() is not None:
+            log.critical("a background job failed", exc_info=task.exception())
+            self.failed = True
+            stop.set()
 
     async def _tidy_forever(self) -> None:
         while True:

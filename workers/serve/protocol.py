@@ -41,6 +41,7 @@ class Connection(asyncio.Protocol):
         self.deaf = False  # after a refusal that ends the connection, or while closing
         self.paused = False
         self._write_blocked = False
+        self._waits_for_go = False  # the client wants to hear that its body is welcome
         self.since_s = monotonic()
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
@@ -76,7 +77,10 @@ class Connection(asyncio.Protocol):
             self._pause()
 
     def eof_received(self) -> bool:
-        return bool(self._calls)  # a client may half-close and still wait for its answers
+        self.deaf = True
+        if self._calls:  # a client may half-close and still wait for its answers
+            self._calls[-1].keep_alive = False
+        return bool(self._calls)
 
     def pause_writing(self) -> None:
         self._write_blocked = True
@@ -106,8 +110,8 @@ class Connection(asyncio.Protocol):
             self._current().headers[name] = value
         elif name == b"content-length":
             self._current().content_length = int(value) if value.isdigit() else 0
-        elif name == b"expect" and value.lower() == b"100-continue" and not self._calls:
-            self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self._waits_for_go = True
         if self._header_bytes > self.server.settings.max_header_bytes:
             self._refuse(Refused("yours:too-large", "The headers are too large.", status=431))
 
@@ -118,6 +122,9 @@ class Connection(asyncio.Protocol):
         refusal = self.server.refuse_early(call)
         if refusal is not None:
             self._refuse(refusal)
+        elif self._waits_for_go and not self._calls:
+            self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._waits_for_go = False
 
     def on_body(self, data: bytes) -> None:
         self._body_bytes += len(data)

@@ -54,7 +54,7 @@ class Refill:
 
     def _told(self, wallet: Wallet, least: int, outcome: Any, asked_s: float) -> None:
         if isinstance(outcome, LeaseGrant) and outcome.granted_micros > 0:
-            calls = self.leases.granted(wallet, outcome, asked_s)
+            calls = self.leases.granted(wallet, outcome, least, asked_s)
         elif isinstance(outcome, ControlRefused) and outcome.status == 402:
             calls = self.leases.empty(wallet, least, budget_exhausted(wallet.id, outcome.problem))
         else:

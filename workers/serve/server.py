@@ -105,8 +105,7 @@ class Server:
             self._answer(call, 200, _SERVER)
 
     def _answer(self, call: Call, status: int, body: bytes, content_type: bytes = b"application/json") -> None:
-        if call.method == b"HEAD":
-            call.keep_alive = False
+        body = b"" if call.method == b"HEAD" else body
         call.answer(status, b"X-Request-Id: " + call.request_id + b"\r\n", body, content_type)
 
     # draining

@@ -85,20 +85,20 @@ class Model:
 
 
 class Sessions:
-    """Loaded models; thread-safe, since loading happens off the event loop."""
+    """Loaded models. Loading happens off the event loop, one at a time; the loop itself never waits for the lock."""
 
     def __init__(self, packages: Packages, cap_bytes: int) -> None:
         self._packages = packages
         self._cap_bytes = cap_bytes
         self._models: dict[str, Model] = {}
-        self._lock = threading.Lock()
+        self._loading = threading.Lock()
 
     def get(self, sha256: str) -> Model | None:
         return self._models.get(sha256)
 
     def load(self, sha256: str) -> Model:
         """Fetch, load and warm. Blocks; what raises says why the model is unavailable."""
-        with self._lock:
+        with self._loading:
             model = self._models.get(sha256)
             if model is None:
                 path, manifest = self._packages.fetch(sha256)
@@ -117,10 +117,9 @@ class Sessions:
 
     def retain(self, wanted: set[str]) -> None:
         """Forget models that no deployment names; a request still running in one keeps it until it is done."""
-        with self._lock:
-            for sha256 in [sha256 for sha256 in self._models if sha256 not in wanted]:
-                del self._models[sha256]
-                log.info("model %s retired", sha256[:12])
+        for sha256 in [sha256 for sha256 in self._models if sha256 not in wanted]:
+            del self._models[sha256]
+            log.info("model %s retired", sha256[:12])
 
     def loaded(self) -> list[Model]:
         return list(self._models.values())
@@ -129,11 +128,11 @@ class Sessions:
         """Drop models nobody used for a while, longest unused first. What serves now is not evicted: under pressure
         the newcomer is refused, never the traffic."""
         idle_since_s = time.monotonic() - IDLE_S
-        for model in sorted(self._models.values(), key=lambda one: one.used_s):
+        for model in sorted(self.loaded(), key=lambda one: one.used_s):
             if self._held_bytes() + need_bytes <= self._cap_bytes:
                 return
             if model.used_s < idle_since_s:
-                del self._models[model.sha256]
+                self._models.pop(model.sha256, None)
                 log.info("model %s evicted, unused for %.0f s", model.sha256[:12], time.monotonic() - model.used_s)
         if self._held_bytes() + need_bytes > self._cap_bytes:
             raise MemoryError(
@@ -142,7 +141,7 @@ class Sessions:
             )
 
     def _held_bytes(self) -> int:
-        return sum(model.memory_bytes for model in self._models.values())
+        return sum(model.memory_bytes for model in self.loaded())
 
 
 def _blank(spec: TensorSpec, rows: int, image_size: int) -> Any:

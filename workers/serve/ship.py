@@ -22,7 +22,7 @@ from workers.serve.journal import Journal, Position, segment_path
 log = logging.getLogger(__name__)
 
 IDLE_S = 0.1  # a record waits at most this long before it is posted
-POST_BYTES = 1024 * 1024
+POST_BYTES = 512 * 1024
 BACKOFF_MOST_S = 2.0
 
 

@@ -87,11 +87,14 @@ class Serving:
 
     def publish(self) -> None:
         """Publish what the control holds and wait until this server follows."""
-        revision = self.control.publish()
-        if self._environment["REDIS_URL"]:
-            with contextlib.suppress(redis.ConnectionError), redis.Redis.from_url(self._environment["REDIS_URL"]) as hint:
-                hint.publish(CONFIG_CHANGED, revision)
+        self.hint(self.control.publish())
         self.wait_ready()
+
+    def hint(self, revision: int) -> None:
+        """Ring the bell in Redis, as control does after publishing."""
+        if self._environment["REDIS_URL"]:
+            with redis.Redis.from_url(self._environment["REDIS_URL"]) as bell:
+                bell.publish(CONFIG_CHANGED, revision)
 
     def predict(self, key: str, endpoint: str, *rows: dict[str, Any], **headers: str) -> httpx.Response:
         body = json.dumps({"rows": rows}).encode()

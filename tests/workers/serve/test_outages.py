@@ -6,6 +6,7 @@ import signal
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from contracts.serving import RatePolicy
@@ -84,11 +85,11 @@ def test_sixty_four_clients_never_overspend_a_budget(control: SmallControl, tmp_
     control.publish()
     with serving(control, tmp_path / "data", SERVE_PROCESSES="2") as server:
         server.wait_ready()
-        wait_for(lambda: all(server.predict(key, "churn", {"age": 1}).status_code != 503 for _ in range(20)))
+        wait_for(lambda: all(httpx.get(f"{server.url}/v2/models").status_code == 404 for _ in range(20)))
+        time.sleep(0.5)
         with Crowd(server.port, key, "churn", 64, lambda: {"age": 1}) as crowd:
-            wait_for(lambda: crowd.statuses()[402] > 200, 20)
-            time.sleep(1.0)
-        wait_for(lambda: control.wallets[budget] < 100 and not control.open_leases() or server.stop() == 0)
+            wait_for(lambda: control.wallets[budget] == 0 and crowd.statuses()[402] > 200, 20, "the last credit to go")
+        wait_for(lambda: server.stop() == 0)
     assert set(crowd.statuses()) <= {200, 402}
     paid = [record for record in control.usage.values() if budget in record["leases"]]
     assert sum(record["amount_micros"] for record in paid) == 60_000 - control.wallets[budget]
