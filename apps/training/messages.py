@@ -37,7 +37,7 @@ def _misfit(hint: Any, value: Any, place: str) -> str:
     if origin is dict and isinstance(value, dict):
         _, item = typing.get_args(hint)
         return next((wrong for at, part in value.items() if (wrong := _misfit(item, part, f"{place}.{at}"))), "")
-    if dataclasses.is_dataclass(hint) and isinstance(value, hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint) and isinstance(value, hint):
         hints = typing.get_type_hints(hint)
         parts = ((name, getattr(value, name)) for name in (spec.name for spec in dataclasses.fields(hint)))
         return next((wrong for name, part in parts if (wrong := _misfit(hints[name], part, f"{place}.{name}"))), "")
