@@ -31,7 +31,10 @@ class Saved:
 
 
 class Checkpoints:
-    def __init__(self, folder: Path, identity: str, progress: Progress, resume_from: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, identity: str, progress: Progress, resume_from: Path | None = None, every_s: float = EVERY_S
+    ) -> None:
+        self._every_s = every_s
         self._folder = folder
         self._identity = identity
         self._progress = progress
@@ -54,8 +57,8 @@ class Checkpoints:
         self._write()
 
     def offer(self, key: str, make: Callable[[], Saved]) -> None:
-        """Save work under way when EVERY_S have passed since the last time; `make` is called only then."""
-        if time.monotonic() - self._saved_at >= EVERY_S:
+        """Save work under way when `every_s` have passed since the last time; `make` is called only then."""
+        if time.monotonic() - self._saved_at >= self._every_s:
             self._partial[key] = make()
             self._write()
 

@@ -16,7 +16,7 @@ from contracts.wire import from_wire, to_wire
 from workers.export import latency, package, parity
 from workers.train import evaluation, seeds
 from workers.train.budget import Budget
-from workers.train.checkpoint import Checkpoints, newest
+from workers.train.checkpoint import EVERY_S, Checkpoints, newest
 from workers.train.context import RunContext
 from workers.train.failures import OurFailure, UserFailure
 from workers.train.progress import Progress
@@ -32,8 +32,11 @@ IMPORTANCE_MOST_S = 5.0
 IMPORTANCE_MOST_ROWS = 1_000
 
 
-def run(folder: Path, threads: int) -> None:
-    """Train the job of `folder`; leaves out/ and result.json. Raises UserFailure or OurFailure."""
+def run(folder: Path, threads: int, born_at: float | None = None) -> None:
+    """Train the job of `folder`; leaves out/ and result.json. Raises UserFailure or OurFailure.
+
+    `born_at`: when the budget began (seconds since the epoch); the birth of this process when left out.
+    """
     job = from_wire(TrainJob, json.loads((folder / "job.json").read_text()))
     progress = Progress(folder / "progress.jsonl")
     seeds.fix(job.seed, threads)
@@ -41,10 +44,12 @@ def run(folder: Path, threads: int) -> None:
     identity = json.dumps(settled, sort_keys=True)  # a checkpoint of anything else is not taken up
     context = RunContext(
         job=job,
-        budget=Budget(job.budget_seconds, folder / "stop"),
+        budget=Budget(job.budget_seconds, folder / "stop", born_at),
         progress=progress,
         threads=threads,
-        checkpoints=Checkpoints(folder, identity, progress, newest(folder)),
+        checkpoints=Checkpoints(
+            folder, identity, progress, newest(folder), job.options.get("checkpoint_every_s", EVERY_S)
+        ),
         device="cuda" if torch.cuda.is_available() else "cpu",
     )
     recipe = RECIPES.get(job.task)
