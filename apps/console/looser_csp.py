@@ -1,4 +1,4 @@
-"""The console's theme builds its pages with inline script and style, so the strict policy is loosened there and nowhere else."""
+"""The console's theme builds its pages with inline script and style: there, and only there, the policy is looser."""
 
 from collections.abc import Callable
 

@@ -1,5 +1,8 @@
 """Pages of this stage, under /o/<organisation>/."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from apps.metering import views
+
+app_name = "metering"
+urlpatterns = [path("usage/", views.usage, name="usage")]

@@ -1,10 +1,18 @@
 """The extra field of the sign-up page: the name of the organisation the newcomer starts with."""
 
+from typing import Any
+
 from django import forms
+
+from apps.billing.services.open_account import open_account
 
 
 class OrganisationSignupForm(forms.Form):
-    organisation = forms.CharField(max_length=120, label="Organisation")
+    organisation = forms.CharField(
+        max_length=120, label="Organisation", help_text="Your team or company. It owns data, models and the bill."
+    )
+    field_order = ["email", "organisation", "password1", "password2"]
 
-    def signup(self, request: object, user: object) -> None:
-        """Called by allauth once the user row exists."""
+    def signup(self, request: object, user: Any) -> None:
+        """Called by allauth once the user row exists; whoever is invited elsewhere still gets a place of their own."""
+        open_account(self.cleaned_data["organisation"], owner=user)

@@ -1,5 +1,18 @@
-"""Pages outside any organisation: landing, home, error codes."""
+"""Pages outside any organisation: landing, home, error codes, the API reference."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from apps.accounts.views import members
+from apps.web.theme import choose_theme
+from apps.web.views import api_docs, home, public
+
+urlpatterns = [
+    path("", public.landing, name="landing"),
+    path("home", home.home, name="home"),
+    path("theme", choose_theme, name="theme"),
+    path("organisations/new", home.new_organisation, name="organisation-new"),
+    path("invitations/<str:token>", members.accept, name="invitation-accept"),
+    path("errors/", public.failures, name="failures"),
+    path("errors/<slug:whose>/<slug:name>", public.failure, name="failure"),
+    path("api/docs", api_docs.api_docs, name="api-docs"),
+]

@@ -15,6 +15,7 @@ KEY_PEPPER = secret("KEY_PEPPER") or generated_secret("KEY_PEPPER")  # digests o
 USAGE_SIGNING_KEY = secret("USAGE_SIGNING_KEY") or generated_secret("USAGE_SIGNING_KEY")  # Ed25519 seed for the usage files of invoices
 PUBLIC_URL = text("PUBLIC_URL", default=f"http://127.0.0.1:{integer('WEB_PORT', default=8000)}").rstrip("/")
 SERVE_PUBLIC_URL = text("SERVE_PUBLIC_URL", default=f"http://127.0.0.1:{integer('SERVE_PORT', default=8100)}").rstrip("/")
+SERVE_INTERNAL_URL = text("SERVE_INTERNAL_URL", default=SERVE_PUBLIC_URL).rstrip("/")  # where the playground finds the data plane
 IS_HTTPS = PUBLIC_URL.startswith("https://")
 ALLOWED_HOSTS = words("ALLOWED_HOSTS") or [urlsplit(PUBLIC_URL).hostname or "", "localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
@@ -76,6 +77,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "apps.rest.request_ids.RequestIdMiddleware",
     "csp.middleware.CSPMiddleware",
+    "apps.console.looser_csp.ConsoleCSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -260,7 +262,6 @@ OUTBOX_HANDLERS = {
     "wake-trainer": "apps.training.tasks.wake_trainer",
     "wake-batch": "apps.endpoints.tasks.wake_batch",
     "config-changed": "apps.endpoints.tasks.hint_config_changed",
-    "stripe-push": "apps.billing.tasks.send_push",
 }
 
 # --- Stripe; without a key the shipped local double answers at STRIPE_API_BASE ------------------------------------------

@@ -98,6 +98,4 @@ def accept(request: HttpRequest, token: str) -> HttpResponse:
         return redirect("overview", membership.organisation.slug)
     is_over = bool(invitation.accepted_at or invitation.revoked_at or invitation.expires_at <= timezone.now())
     is_mine = invitation.email.lower() == request.user.email.lower()
-    return render(
-        request, "accounts/accept.html", {"invitation": invitation, "is_over": is_over, "is_mine": is_mine}
-    )
+    return render(request, "accounts/accept.html", {"invitation": invitation, "is_over": is_over, "is_mine": is_mine})

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.core.files.storage import default_storage
 from django.shortcuts import get_object_or_404, render
 from rest_framework.request import Request
 

@@ -1,0 +1,1 @@
+"""Pages of datasets, their versions and uploads."""

@@ -1,0 +1,57 @@
+"""A form made of a model's manifest: one field per column, or a place for an image."""
+
+from typing import Any
+
+from django import forms
+
+from contracts.manifests import ColumnSpec, ModelManifest
+
+PREFIX = "c"
+
+
+class PlaygroundForm(forms.Form):
+    """Fields are named c0, c1 … because a column may be called anything."""
+
+    def __init__(self, *args: Any, manifest: ModelManifest, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.columns = [column for column in manifest.columns if column.tensor]
+        for place, column in enumerate(self.columns):
+            self.fields[f"{PREFIX}{place}"] = _field(column)
+
+    def row(self) -> dict[str, Any]:
+        """The row to send: columns left empty are left out, the model fills them in."""
+        row = {}
+        for place, column in enumerate(self.columns):
+            value = self.cleaned_data.get(f"{PREFIX}{place}")
+            if value not in (None, ""):
+                row[column.name] = {"true": True, "false": False}[value] if column.type == "boolean" else value
+        return row
+
+
+def example_row(manifest: ModelManifest) -> dict[str, Any]:
+    """A row for snippets: the examples seen in training."""
+    return {column.name: column.example for column in manifest.columns if column.tensor and column.example is not None}
+
+
+def _field(column: ColumnSpec) -> forms.Field:
+    common: dict[str, Any] = {"label": column.name, "required": column.required, "initial": column.example}
+    if column.type == "number":
+        hint = "" if column.minimum is None else f"{column.minimum:g} to {column.maximum:g} in training"
+        return forms.FloatField(widget=forms.NumberInput(attrs={"step": "any"}), help_text=hint, **common)
+    if column.type == "boolean":
+        initial = str(column.example).lower() if column.example is not None else ""
+        return forms.ChoiceField(
+            choices=[("", "Leave it out"), ("true", "true"), ("false", "false")], **common | {"initial": initial}
+        )
+    if column.type == "category" and column.categories:
+        choices = [("", "Leave it out"), *((word, word) for word in column.categories)]
+        return forms.ChoiceField(choices=choices, **common | {"initial": str(column.example or "")})
+    return forms.CharField(max_length=10_000, **common | {"initial": str(column.example or "")})
+
+
+class ImageForm(forms.Form):
+    image = forms.FileField(
+        label="Image",
+        error_messages={"required": "Choose an image."},
+        widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/webp"}),
+    )

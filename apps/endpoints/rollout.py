@@ -1,0 +1,39 @@
+"""New traffic shares when a version is let in: pure arithmetic on whole percentages that always sum to 100."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Share:
+    model_version: str
+    weight: int
+    shadow: bool = False
+
+
+def with_version(present: Sequence[Share], version: str, *, weight: int, shadow: bool = False) -> list[dict[str, Any]]:
+    """The deployments to ask for when `version` gets `weight` per cent (or a copy of the traffic, as a shadow)."""
+    others = [share for share in present if share.model_version != version]
+    live = [share for share in others if not share.shadow]
+    kept = [share for share in others if share.shadow]
+    if shadow:
+        return [_wire(share) for share in [*_scaled(live, 100), *kept, Share(version, 100, shadow=True)]]
+    if weight >= 100 or not live:
+        return [_wire(share) for share in [Share(version, 100), *kept]]
+    return [_wire(share) for share in [*_scaled(live, 100 - weight), Share(version, weight), *kept]]
+
+
+def _scaled(shares: Sequence[Share], total: int) -> list[Share]:
+    """The same proportions over `total`; what rounding leaves over goes to the largest."""
+    before = sum(share.weight for share in shares) or 1
+    scaled = [Share(share.model_version, share.weight * total // before) for share in shares]
+    if scaled:
+        rest = total - sum(share.weight for share in scaled)
+        biggest = max(range(len(scaled)), key=lambda place: scaled[place].weight)
+        scaled[biggest] = Share(scaled[biggest].model_version, scaled[biggest].weight + rest)
+    return [share for share in scaled if share.weight]
+
+
+def _wire(share: Share) -> dict[str, Any]:
+    return {"model_version": share.model_version, "weight": share.weight, "shadow": share.shadow}

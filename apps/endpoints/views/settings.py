@@ -1,0 +1,79 @@
+"""Settings of an endpoint: limits, pace, pause, delete."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from apps.accounts.current_organisation import needs
+from apps.endpoints.forms import LimitFormSet, PaceForm
+from apps.endpoints.models import Endpoint
+from apps.endpoints.queries import endpoint_or_problem
+from apps.endpoints.services.change_endpoint import change_endpoint
+from apps.endpoints.services.delete_endpoint import delete_endpoint
+
+
+@needs("read")
+def settings_page(request: HttpRequest, organisation: str, endpoint_id: str) -> HttpResponse:
+    endpoint = endpoint_or_problem(request.organisation, endpoint_id)
+    return _page(
+        request, endpoint, LimitFormSet(initial=endpoint.policies), PaceForm(initial={"slo_ms": endpoint.slo_ms})
+    )
+
+
+def _page(request: HttpRequest, endpoint: Endpoint, limits: LimitFormSet, pace: PaceForm) -> HttpResponse:
+    context = {"endpoint": endpoint, "tab": "settings", "limits": limits, "pace": pace}
+    return render(request, "endpoints/settings.html", context)
+
+
+@require_POST
+@needs("write")
+def change_limits(request: HttpRequest, organisation: str, endpoint_id: str) -> HttpResponse:
+    endpoint = endpoint_or_problem(request.organisation, endpoint_id)
+    limits = LimitFormSet(request.POST)
+    if not limits.is_valid():
+        return _page(request, endpoint, limits, PaceForm(initial={"slo_ms": endpoint.slo_ms}))
+    policies = [
+        {"name": row["name"], "quota": row["quota"], "window_s": row["window_s"], "burst": row["burst"] or 0}
+        for row in limits.cleaned_data
+        if row and not row.get("DELETE")
+    ]
+    change_endpoint(endpoint, policies=policies, by=request.user)
+    messages.success(request, "The limits are published. Servers take them over within seconds.")
+    return redirect("endpoints:e-settings", organisation, endpoint_id)
+
+
+@require_POST
+@needs("write")
+def change_pace(request: HttpRequest, organisation: str, endpoint_id: str) -> HttpResponse:
+    endpoint = endpoint_or_problem(request.organisation, endpoint_id)
+    form = PaceForm(request.POST)
+    if form.is_valid() and form.submit(
+        lambda: change_endpoint(endpoint, slo_ms=form.cleaned_data["slo_ms"], by=request.user)
+    ):
+        messages.success(request, "The pace is published.")
+        return redirect("endpoints:e-settings", organisation, endpoint_id)
+    return _page(request, endpoint, LimitFormSet(initial=endpoint.policies), form)
+
+
+@require_POST
+@needs("write")
+def pause(request: HttpRequest, organisation: str, endpoint_id: str) -> HttpResponse:
+    endpoint = endpoint_or_problem(request.organisation, endpoint_id)
+    is_pausing = request.POST.get("paused") == "yes"
+    change_endpoint(endpoint, paused=is_pausing, by=request.user)
+    words = "Paused. Callers are told so within seconds." if is_pausing else "Resumed. It answers again within seconds."
+    messages.success(request, words)
+    return redirect("endpoints:e-settings", organisation, endpoint_id)
+
+
+@require_POST
+@needs("write")
+def delete(request: HttpRequest, organisation: str, endpoint_id: str) -> HttpResponse:
+    endpoint = endpoint_or_problem(request.organisation, endpoint_id)
+    if request.POST.get("name", "").strip() != endpoint.name:
+        messages.error(request, "Nothing was deleted: the name you typed is not the endpoint's.")
+        return redirect("endpoints:e-settings", organisation, endpoint_id)
+    delete_endpoint(endpoint, by=request.user)
+    messages.success(request, f"{endpoint.name} is deleted. Its usage stays on the bill.")
+    return redirect("endpoints:list", organisation)

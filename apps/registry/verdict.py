@@ -1,0 +1,60 @@
+"""Is it good? The evaluation in words, against the baseline that anybody could have without learning."""
+
+from dataclasses import dataclass
+
+from contracts.manifests import EvaluationReport
+
+_FEW_ROWS = 50
+
+
+@dataclass(frozen=True)
+class Verdict:
+    kind: str  # good | warn | bad
+    headline: str
+    sentence: str
+    caution: str = ""
+
+
+def verdict_of(report: EvaluationReport) -> Verdict:
+    """Judge by the share of the baseline's error that the model removed."""
+    caution = ""
+    if report.rows < _FEW_ROWS:
+        caution = f"Only {report.rows} rows were held out, so the true value may differ by several per cent."
+    if "accuracy" in report.metrics:
+        return _of_classifier(report, caution)
+    return _of_regressor(report, caution)
+
+
+def _of_classifier(report: EvaluationReport, caution: str) -> Verdict:
+    right, floor = report.metrics["accuracy"], report.baseline.get("accuracy", 0.0)
+    sentence = (
+        f"{_share(right)} of {report.rows:,} held-out rows are answered right. "
+        f"Always answering the most frequent class would be right for {_share(floor)}."
+    )
+    removed = (right - floor) / (1 - floor) if floor < 1 else 0.0
+    return _graded(removed, sentence, caution)
+
+
+def _of_regressor(report: EvaluationReport, caution: str) -> Verdict:
+    off, floor = report.metrics.get("mae", 0.0), report.baseline.get("mae", 0.0)
+    removed = 1 - off / floor if floor else 0.0
+    sentence = (
+        f"On {report.rows:,} held-out rows the answer is off by {off:,.4g} on average. "
+        f"Always answering the mean would be off by {floor:,.4g}."
+    )
+    return _graded(removed, sentence, caution)
+
+
+def _graded(removed: float, sentence: str, caution: str) -> Verdict:
+    if removed <= 0.02:
+        return Verdict("bad", "It learned nothing useful", f"{sentence} Look for better columns or more rows.", caution)
+    gone = f"{sentence} That removes {_share(removed)} of the baseline's error."
+    if removed < 0.3:
+        return Verdict("warn", "It learned a little", gone, caution)
+    if removed < 0.7:
+        return Verdict("good", "It learned well", gone, caution)
+    return Verdict("good", "It learned very well", gone, caution)
+
+
+def _share(value: float) -> str:
+    return f"{value * 100:.1f} %".replace(".0 %", " %")

@@ -1,0 +1,107 @@
+"""One model version: is it good, the evidence, the file to take away, the way to an endpoint."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, render
+from rest_framework.request import Request
+
+from apps.accounts.current_organisation import needs
+from apps.registry import rules
+from apps.registry.matrix import matrix_of
+from apps.registry.models import ModelVersion
+from apps.registry.queries import evaluation_of, file_of, manifest_of, parity_of, promotion_of, versions_of
+from apps.registry.verdict import verdict_of
+from apps.rest.file_responses import stored_file
+from contracts.manifests import EvaluationReport
+from contracts.problems import Problem
+
+_CLASSES_SHOWN = 20
+_EXAMPLES_SHOWN = 40
+_TYPES = {"model.onnx": "application/octet-stream"}
+_FILES = {
+    "model.onnx": ("model", "The model itself: one self-contained ONNX file"),
+    "manifest.json": ("manifest", "What goes in, what comes out, where it is from"),
+    "evaluation.json": ("evaluation", "Every number on this page"),
+    "parity.json": ("parity", "Proof that the file answers like the trained model"),
+}
+
+
+def find_version(request: HttpRequest, version_id: str) -> ModelVersion:
+    versions = versions_of(request.organisation).select_related(
+        "model__dataset", "dataset_version__dataset", "run__pool"
+    )
+    return get_object_or_404(versions, pk=version_id)
+
+
+@needs("read")
+def version_page(request: HttpRequest, organisation: str, version_id: str) -> HttpResponse:
+    version = find_version(request, version_id)
+    context: dict[str, Any] = {
+        "version": version,
+        "manifest": manifest_of(version),
+        "parity": parity_of(version) if version.parity else None,
+        "files": [
+            {"name": name, "words": words, **version.files[name]}
+            for name, (_, words) in _FILES.items()
+            if name in version.files
+        ],
+        "deployments": version.deployments.filter(retired_at=None, endpoint__deleted_at=None).select_related(
+            "endpoint"
+        ),
+    }
+    try:
+        context |= _evidence(request, version, evaluation_of(version))
+    except Problem:
+        context["report"] = None
+    return render(request, "registry/version.html", context)
+
+
+def _evidence(request: HttpRequest, version: ModelVersion, report: EvaluationReport) -> dict[str, Any]:
+    names = list(dict.fromkeys([*_ordered(report)]))
+    drops = [max(0.0, row.get("drop", 0.0)) for row in report.importance]
+    most = max(drops, default=0.0) or 1.0
+    return {
+        "report": report,
+        "verdict": verdict_of(report),
+        "checks": promotion_of(version) if version.parity else [],
+        "metric_rows": [
+            {"name": name, "value": report.metrics[name], "floor": report.baseline.get(name)} for name in names
+        ],
+        "matrix": matrix_of(report.classes, report.confusion) if 2 <= len(report.classes) <= _CLASSES_SHOWN else None,
+        "importance": [
+            {"column": row.get("column", ""), "drop": row.get("drop", 0.0), "share": drop / most}
+            for row, drop in sorted(zip(report.importance, drops, strict=True), key=lambda pair: -pair[1])
+        ][:20],
+        "examples": _examples(request, report),
+        "only": {"true": request.GET.get("true", ""), "predicted": request.GET.get("predicted", "")},
+    }
+
+
+def _ordered(report: EvaluationReport) -> list[str]:
+    wanted = ["accuracy", "macro_f1", "auc", "log_loss", "ece", "mae", "rmse", "r2"]
+    return [name for name in wanted if name in report.metrics] + [name for name in report.metrics if name not in wanted]
+
+
+def _examples(request: HttpRequest, report: EvaluationReport) -> list[dict[str, Any]]:
+    """The rows behind a clicked cell of the confusion matrix, else the worst and some others."""
+    rows = report.examples
+    if "true" in request.GET and "predicted" in request.GET:
+        pair = (request.GET["true"], request.GET["predicted"])
+        rows = [row for row in rows if (str(row.get("true")), str(row.get("predicted"))) == pair]
+    return [row | {"values_shown": list((row.get("values") or {}).items())} for row in rows[:_EXAMPLES_SHOWN]]
+
+
+@needs("read")
+def download(request: HttpRequest, organisation: str, version_id: str, name: str) -> HttpResponseBase:
+    version = find_version(request, version_id)
+    found, stored = file_of(version, name)
+    return stored_file(
+        Request(request),
+        stored["storage_key"],
+        sha256=stored["sha256"],
+        size_bytes=stored["size_bytes"],
+        content_type=_TYPES.get(found, "application/json"),
+        download_as=rules.download_name(version.model.name, version.number, found),
+    )

@@ -1,0 +1,59 @@
+"""The candidate board and the curves of a run, put in the order in which people compare them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from apps.training.models import Candidate, Run
+from contracts.jobs import FAMILIES
+
+# the metric that chooses the winner (lower is better), the one that people read first
+_RANKING = (("log_loss", "accuracy"), ("rmse", "rmse"))
+_NOT_SERIES = ("step", "family", "seconds", "epoch")
+
+
+@dataclass
+class Board:
+    rows: list[Candidate]
+    metrics: list[str]  # columns, the one that people read first
+    headline: str = ""
+    points: list[dict[str, Any]] = field(default_factory=list)  # quality against speed
+    curves: list[dict[str, Any]] = field(default_factory=list)  # {"title", "series": {name: [(step, value)]}}
+
+
+def board_of(run: Run) -> Board:
+    rows = list(run.candidates.order_by("position", "id"))
+    scored = [row.metrics for row in rows if row.metrics]
+    ranking, headline = next(
+        (pair for pair in _RANKING if scored and all(name in metrics for metrics in scored for name in pair)), ("", "")
+    )
+    names = list(dict.fromkeys([headline, ranking, *(name for metrics in scored for name in metrics)]))
+    rows.sort(key=lambda row: (row.metrics.get(ranking, float("inf")), row.position))
+    board = Board(rows, [name for name in names if name][:4], headline)
+    board.points = [
+        {
+            "name": row.family.replace("_", " "),
+            "latency_ms": row.latency_ms,
+            "score": row.metrics[headline],
+            "is_best": row.is_best,
+        }
+        for row in rows
+        if headline and row.latency_ms is not None and headline in row.metrics
+    ]
+    board.curves = _curves(run)
+    return board
+
+
+def _curves(run: Run) -> list[dict[str, Any]]:
+    """One chart per family; the points name theirs by its place among the run's families."""
+    families = list(run.families) or list(FAMILIES.get(run.task, ()))
+    charts: dict[int, dict[str, list[tuple[float, float]]]] = {}
+    for point in run.curve:
+        series = charts.setdefault(int(point.get("family", 0)), {})
+        for name, value in point.items():
+            if name not in _NOT_SERIES and value is not None:
+                series.setdefault(name, []).append((point.get("step", 0), value))
+    return [
+        {"title": families[index] if index < len(families) else f"family {index}", "series": series}
+        for index, series in sorted(charts.items())
+        if any(len(line) > 1 for line in series.values())
+    ]

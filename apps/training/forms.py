@@ -1,0 +1,77 @@
+"""The form that starts a run."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+
+from apps.accounts.service_form import ServiceForm
+from apps.datasets.models import DatasetVersion
+from contracts.jobs import FAMILIES, TASKS_TRAINABLE
+
+BUDGET_DEFAULT_S = 60
+_FAMILY_WORDS = {
+    "linear": "Linear: quick, easy to explain",
+    "gradient_boosting": "Gradient boosting: usually the best on tables",
+    "mlp": "Neural network: sometimes better on large tables",
+    "transfer": "Transfer from EfficientNet-Lite0: learns from few images",
+}
+
+
+class RunForm(ServiceForm):
+    task = forms.ChoiceField(widget=forms.RadioSelect, label="What to learn")
+    target = forms.ChoiceField(required=False, label="Column to predict")
+    pool = forms.ChoiceField(widget=forms.RadioSelect, label="Hardware")
+    budget_seconds = forms.IntegerField(
+        min_value=10, max_value=24 * 3600, initial=BUDGET_DEFAULT_S, label="Time budget"
+    )
+    max_cost = forms.DecimalField(
+        required=False,
+        min_value=Decimal("0.000001"),
+        max_digits=14,
+        decimal_places=6,
+        label="Cost cap",
+        help_text="Left empty: the time budget at the pool's price plus a fifth for start-up and export.",
+    )
+    families = forms.MultipleChoiceField(
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label="Model families",
+        help_text="Leave all unticked to let every family compete.",
+    )
+    name = forms.CharField(required=False, max_length=120, label="Name of the run")
+    seed = forms.IntegerField(
+        required=False,
+        initial=0,
+        min_value=0,
+        max_value=2**31 - 1,
+        help_text="The same seed and data give the same split.",
+    )
+
+    def __init__(self, *args: Any, version: DatasetVersion, pools: list[dict[str, Any]], **named: Any) -> None:
+        super().__init__(*args, **named)
+        is_images = version.format == "zip"
+        tasks = [task for task in TASKS_TRAINABLE if (task == "image_classification") == is_images]
+        self._choose("task", [(task, task.replace("_", " ").capitalize()) for task in tasks])
+        self._choose("target", [(column["name"], column["name"]) for column in version.columns])
+        self._choose("pool", [(pool["name"], pool["title"]) for pool in pools])
+        families = list(dict.fromkeys(family for task in tasks for family in FAMILIES[task]))
+        self._choose("families", [(family, _FAMILY_WORDS.get(family, family)) for family in families])
+        if is_images:
+            del self.fields["target"]
+
+    def _choose(self, field: str, choices: list[tuple[str, str]]) -> None:
+        self.fields[field].choices = choices  # type: ignore[attr-defined]
+
+    def service_arguments(self) -> dict[str, Any]:
+        """What estimate_run takes; start_run takes name and seed as well."""
+        data = self.cleaned_data
+        cap = data.get("max_cost")
+        return {
+            "task": data.get("task", ""),
+            "target": data.get("target", ""),
+            "pool": data.get("pool", "cpu"),
+            "budget_seconds": data["budget_seconds"],
+            "max_cost_micros": int(cap * 1_000_000) if cap else None,
+            "families": data.get("families", []),
+        }

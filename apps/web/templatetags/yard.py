@@ -1,0 +1,116 @@
+"""How things are shown in templates: icons, states, failures, form fields."""
+
+from typing import Any
+
+from django import template
+from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from apps.web import numbers, states
+from contracts.failures import FAILURES
+
+register = template.Library()
+
+register.filter("money", numbers.money)
+register.filter("count", numbers.count)
+register.filter("duration", numbers.duration)
+register.filter("percent", numbers.percent)
+register.filter("when", numbers.when)
+register.filter("metric", numbers.metric)
+register.filter("metric_name", numbers.metric_name)
+register.filter("amount", numbers.amount)
+register.filter("size", numbers.size)
+
+_LEVELS = {"success": "good", "error": "bad", "warning": "warn"}
+_LEVEL_ICONS = {"success": "circle-check", "error": "circle-alert", "warning": "triangle-alert"}
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """Draw an icon of the sprite; without a label it is decoration and hidden from screen readers."""
+    spin = " spin" if name == "loader-circle" else ""
+    address = f"{static('vendor/icons.svg')}#{name}"
+    if label:
+        return format_html(
+            '<svg class="icon{}" role="img" aria-label="{}"><use href="{}"></use></svg>', spin, label, address
+        )
+    return format_html('<svg class="icon{}" aria-hidden="true"><use href="{}"></use></svg>', spin, address)
+
+
+@register.filter
+def state_badge(state: str) -> SafeString:
+    """A state as a coloured word; the dot moves while something is under way."""
+    look = states.look_of(state)
+    return format_html('<span class="badge {}"><span class="dot"></span>{}</span>', look.kind, look.label)
+
+
+@register.filter
+def level_class(level: str) -> str:
+    return _LEVELS.get(level, "info")
+
+
+@register.filter
+def level_icon(level: str) -> str:
+    return _LEVEL_ICONS.get(level, "info")
+
+
+@register.filter
+def failure_url(code: str) -> str:
+    """Address of the page that explains a code; empty for something that is no code."""
+    if code not in FAILURES:
+        return ""
+    whose, name = code.split(":")
+    return reverse("failure", args=[whose, name])
+
+
+@register.filter
+def failure_title(code: str) -> str:
+    return FAILURES[code].title if code in FAILURES else code
+
+
+@register.filter
+def failure_fix(code: str) -> str:
+    return FAILURES[code].fix if code in FAILURES else ""
+
+
+@register.filter
+def words(name: str) -> str:
+    """`tabular_classification` -> `Tabular classification`."""
+    return str(name).replace("_", " ").replace("-", " ").capitalize()
+
+
+@register.filter
+def lookup(mapping: Any, key: Any) -> Any:
+    return mapping.get(key, "") if isinstance(mapping, dict) else ""
+
+
+@register.filter
+def short_hash(text: str) -> str:
+    return str(text)[:12]
+
+
+@register.filter
+def is_checkbox(field: BoundField) -> bool:
+    return isinstance(field.field.widget, CheckboxInput)
+
+
+@register.filter
+def is_choice_list(field: BoundField) -> bool:
+    return isinstance(field.field.widget, CheckboxSelectMultiple | RadioSelect)
+
+
+@register.filter
+def described(field: BoundField) -> SafeString:
+    """The input with its help and errors tied to it for screen readers."""
+    described_by = []
+    if field.errors:
+        described_by.append(f"{field.auto_id}_error")
+    if field.help_text:
+        described_by.append(f"{field.auto_id}_help")
+    attributes = {"aria-describedby": " ".join(described_by)} if described_by else {}
+    if field.errors:
+        attributes["aria-invalid"] = "true"
+    return field.as_widget(attrs=attributes)

@@ -1,0 +1,1 @@
+"""Pages that join stages or stand outside them."""
