@@ -4,6 +4,7 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
@@ -72,13 +73,13 @@ def listed(item: type[serializers.Serializer[Any]]) -> Any:
 
 
 class PublicSchema(AutoSchema):
-    """A view that declares no serializer is shown as answering a JSON object, not left out with a warning."""
+    """A view that declares no serializer is shown with a free-form object, not left out with a warning."""
 
     def _get_serializer(self) -> Any:
         view = self.view
         if hasattr(view, "get_serializer_class") or getattr(view, "serializer_class", None):
             return super()._get_serializer()  # type: ignore[no-untyped-call]
-        return {"type": "object", "additionalProperties": {}}
+        return OpenApiTypes.OBJECT
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -137,7 +137,7 @@ PARAMETERS = {  # name of a parameter -> what of World.ids goes there
 OTHER_PARAMETERS: dict[str, dict[str, str]] = {  # where a name means something else: start of the pattern -> parameters
     "datasets/": {"version_id": "dataset_version"},
 }
-CONSTANTS = {"name": "model.onnx", "sample": "iris"}
+CONSTANTS = {"name": "model.onnx", "sample": "iris", "sha256": "1" * 64}
 
 Ids = dict[str, Any]
 BODIES: dict[tuple[str, str], Any] = {  # (method, pattern) -> body; foreign ids inside bodies are tried as well

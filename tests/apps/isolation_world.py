@@ -35,6 +35,7 @@ def make_world(people: People) -> World:
     world = World(people)
     organisation = people.organisation
     give_credit(organisation)
+    give_credit(people.elsewhere)  # else a first look at the credit opens a wallet
     key, _ = key_for(organisation, people.alice)
     invitation = invite_member(organisation, email="d@example.com", role="viewer", invited_by=people.alice)
     world.ids |= {
