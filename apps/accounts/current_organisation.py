@@ -8,10 +8,19 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 
+from apps.accounts.models import Membership, Organisation, User
 from apps.accounts.queries import membership_in
 from apps.accounts.rules import role_may
 
 PAGES = "/o/"
+
+
+class OrganisationRequest(HttpRequest):
+    """What a page under /o/<slug>/ receives: write `request: OrganisationRequest` in its signature."""
+
+    organisation: Organisation
+    membership: Membership
+    user: User  # type: ignore[assignment]  # never anonymous here
 
 
 class OrganisationMiddleware:

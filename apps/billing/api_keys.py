@@ -6,7 +6,6 @@ from django.db import transaction
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -20,6 +19,7 @@ from apps.billing.services.set_budget import set_budget
 from apps.endpoints.queries import living_endpoints
 from apps.endpoints.rules import parse_policies
 from apps.ledger.models import Budget
+from apps.rest.authentication import OrganisationRequest
 from apps.rest.idempotency import idempotent
 from apps.rest.openapi import listed
 from apps.rest.paging import page
@@ -90,12 +90,12 @@ class KeysView(APIView):
     scopes = {"POST": "admin"}
 
     @extend_schema(responses=listed(KeyAnswer), operation_id="keys_list")
-    def get(self, request: Request) -> Response:
+    def get(self, request: OrganisationRequest) -> Response:
         return page(request, ApiKey.objects.of(request.organisation), _rendered)
 
     @extend_schema(request=KeyWish, responses={201: NewKeyAnswer}, operation_id="keys_create")
     @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: OrganisationRequest) -> Response:
         wish = parsed(KeyWish, request)
         endpoints = _endpoint_ids(request.organisation, wish.get("endpoints"))
         _refuse_more_than_own(request, wish["scopes"], endpoints)
@@ -126,11 +126,11 @@ class KeyView(APIView):
     scopes = {"DELETE": "admin"}
 
     @extend_schema(responses=KeyAnswer, operation_id="keys_get")
-    def get(self, request: Request, key_id: str) -> Response:
+    def get(self, request: OrganisationRequest, key_id: str) -> Response:
         return Response(_rendered(_key(request.organisation, key_id)))
 
     @extend_schema(responses={204: None}, operation_id="keys_revoke")
-    def delete(self, request: Request, key_id: str) -> Response:
+    def delete(self, request: OrganisationRequest, key_id: str) -> Response:
         """Revoke the key; its record stays, so that old usage still has a name."""
         key = _key(request.organisation, key_id)
         with transaction.atomic():
@@ -174,7 +174,7 @@ def _endpoint_ids(organisation: Organisation, wanted: list[str] | None) -> list[
     return sorted({known[one] for one in wanted})
 
 
-def _refuse_more_than_own(request: Request, scopes: list[str], endpoints: list[str] | None) -> None:
+def _refuse_more_than_own(request: OrganisationRequest, scopes: list[str], endpoints: list[str] | None) -> None:
     """A key makes no key that may more than itself."""
     maker = request.auth
     if not isinstance(maker, ApiKey):

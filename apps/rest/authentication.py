@@ -18,6 +18,12 @@ from contracts.problems import Problem
 _TOUCH_EVERY = timedelta(minutes=1)
 
 
+class OrganisationRequest(Request):
+    """What a view receives once a caller is known: write `request: OrganisationRequest` in its methods."""
+
+    organisation: Organisation
+
+
 class ApiKeyAuthentication(BaseAuthentication):
     """`request.auth` is the ApiKey, `request.organisation` its organisation, `request.user` whoever made the key."""
 

@@ -75,8 +75,9 @@ def _fingerprint(request: Request) -> str:
     if not request.content_type.startswith("multipart/"):
         digest.update(request._request.body)
         return digest.hexdigest()
-    for name in sorted(request.data):
-        for part in request.data.getlist(name):
+    fields: Any = request.data  # a QueryDict: the parser is multipart
+    for name in sorted(fields):
+        for part in fields.getlist(name):
             digest.update(f"\n{name}\n".encode())
             if isinstance(part, UploadedFile):
                 for chunk in part.chunks():

@@ -37,7 +37,11 @@ def scope_for(view: Any, method: str) -> str:
 
 def actor_of(request: Request) -> User | ApiKey:
     """Whom the audit log names: the key itself, not the person who once made it."""
-    return request.auth if isinstance(request.auth, ApiKey) else request.user
+    if isinstance(request.auth, ApiKey):
+        return request.auth
+    if request.user.is_authenticated:
+        return request.user
+    raise Problem("yours:not-authenticated")
 
 
 def person_of(request: Request) -> User | None:

@@ -45,7 +45,7 @@ def problem_of(error: Exception) -> Problem | None:
     if isinstance(error, exceptions.NotAcceptable):
         return Problem("yours:unsupported-media", "This address answers in JSON only.", status=406)
     if isinstance(error, exceptions.Throttled):
-        return Problem("yours:rate-limited", retry_after_s=int(error.wait or 1) + 1)
+        return Problem("yours:rate-limited", retry_after_s=int(getattr(error, "wait", None) or 1) + 1)
     if isinstance(error, exceptions.ParseError):
         return Problem("yours:malformed", str(error.detail))
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):

@@ -4,11 +4,11 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.models import AuditEntry
+from apps.rest.authentication import OrganisationRequest
 from apps.rest.openapi import listed
 from apps.rest.paging import page
 
@@ -33,6 +33,6 @@ class AuditView(APIView):
     scopes = {"GET": "admin"}
 
     @extend_schema(responses=listed(AuditAnswer), operation_id="audit_list")
-    def get(self, request: Request) -> Response:
+    def get(self, request: OrganisationRequest) -> Response:
         entries = AuditEntry.objects.of(request.organisation)
         return page(request, entries, lambda entry: AuditAnswer(entry).data)

@@ -4,7 +4,6 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -13,6 +12,7 @@ from apps.accounts.models import Invitation, Organisation
 from apps.accounts.rules import ROLES
 from apps.accounts.services.invite_member import invite_member
 from apps.accounts.services.revoke_invitation import revoke_invitation
+from apps.rest.authentication import OrganisationRequest
 from apps.rest.idempotency import idempotent
 from apps.rest.openapi import listed
 from apps.rest.paging import page
@@ -40,12 +40,12 @@ class InvitationsView(APIView):
     scopes = {"GET": "admin", "POST": "admin"}
 
     @extend_schema(responses=listed(InvitationAnswer), operation_id="invitations_list")
-    def get(self, request: Request) -> Response:
+    def get(self, request: OrganisationRequest) -> Response:
         return page(request, Invitation.objects.of(request.organisation), _rendered)
 
     @extend_schema(request=InvitationWish, responses={201: InvitationAnswer}, operation_id="invitations_create")
     @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: OrganisationRequest) -> Response:
         wish = parsed(InvitationWish, request)
         invitation = invite_member(
             request.organisation,
@@ -61,11 +61,11 @@ class InvitationView(APIView):
     scopes = {"GET": "admin", "DELETE": "admin"}
 
     @extend_schema(responses=InvitationAnswer, operation_id="invitations_get")
-    def get(self, request: Request, invitation_id: str) -> Response:
+    def get(self, request: OrganisationRequest, invitation_id: str) -> Response:
         return Response(_rendered(_invitation(request.organisation, invitation_id)))
 
     @extend_schema(responses={204: None}, operation_id="invitations_revoke")
-    def delete(self, request: Request, invitation_id: str) -> Response:
+    def delete(self, request: OrganisationRequest, invitation_id: str) -> Response:
         invitation = _invitation(request.organisation, invitation_id)
         revoke_invitation(invitation, by=actor_of(request), address=client_address(request))
         return Response(status=204)

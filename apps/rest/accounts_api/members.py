@@ -5,7 +5,6 @@ from typing import Any
 from django.db import transaction
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -14,6 +13,7 @@ from apps.accounts.models import Membership, Organisation
 from apps.accounts.rules import ROLES
 from apps.accounts.services.change_role import change_role
 from apps.accounts.services.remove_member import remove_member
+from apps.rest.authentication import OrganisationRequest
 from apps.rest.etags import etag_of, require_match
 from apps.rest.openapi import listed
 from apps.rest.paging import page
@@ -35,7 +35,7 @@ class MemberChange(StrictSerializer):
 
 class MembersView(APIView):
     @extend_schema(responses=listed(MemberAnswer), operation_id="members_list")
-    def get(self, request: Request) -> Response:
+    def get(self, request: OrganisationRequest) -> Response:
         members = Membership.objects.of(request.organisation).select_related("user")
         return page(request, members, _rendered)
 
@@ -44,11 +44,11 @@ class MemberView(APIView):
     scopes = {"PATCH": "admin", "DELETE": "admin"}
 
     @extend_schema(responses=MemberAnswer, operation_id="members_get")
-    def get(self, request: Request, member_id: str) -> Response:
+    def get(self, request: OrganisationRequest, member_id: str) -> Response:
         return _answer(_member(request.organisation, member_id))
 
     @extend_schema(request=MemberChange, responses=MemberAnswer, operation_id="members_change")
-    def patch(self, request: Request, member_id: str) -> Response:
+    def patch(self, request: OrganisationRequest, member_id: str) -> Response:
         change = parsed(MemberChange, request)
         with transaction.atomic():
             Organisation.objects.select_for_update().get(pk=request.organisation.pk)  # members change one by one
@@ -58,7 +58,7 @@ class MemberView(APIView):
         return _answer(member)
 
     @extend_schema(responses={204: None}, operation_id="members_remove")
-    def delete(self, request: Request, member_id: str) -> Response:
+    def delete(self, request: OrganisationRequest, member_id: str) -> Response:
         member = _member(request.organisation, member_id)
         remove_member(member, by=actor_of(request), address=client_address(request))
         return Response(status=204)

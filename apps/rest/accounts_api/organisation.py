@@ -5,13 +5,13 @@ from typing import Any
 from django.db import transaction
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.client_address import client_address
 from apps.accounts.models import Organisation
 from apps.accounts.services.rename_organisation import rename_organisation
+from apps.rest.authentication import OrganisationRequest
 from apps.rest.etags import etag_of, require_match
 from apps.rest.parsing import StrictSerializer, parsed
 from apps.rest.permissions import actor_of
@@ -34,11 +34,11 @@ class OrganisationView(APIView):
     scopes = {"PATCH": "admin"}
 
     @extend_schema(responses=OrganisationAnswer, operation_id="organisation_get")
-    def get(self, request: Request) -> Response:
+    def get(self, request: OrganisationRequest) -> Response:
         return _answer(request.organisation)
 
     @extend_schema(request=OrganisationChange, responses=OrganisationAnswer, operation_id="organisation_change")
-    def patch(self, request: Request) -> Response:
+    def patch(self, request: OrganisationRequest) -> Response:
         change = parsed(OrganisationChange, request)
         with transaction.atomic():
             organisation = Organisation.objects.select_for_update().get(pk=request.organisation.pk)
