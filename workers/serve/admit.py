@@ -102,7 +102,7 @@ class Gate:
         alive = []
         for call in calls:
             if call.gone or call.deadline_s <= now_s:
-                self._refuse(call, Refused("ours:control-unavailable", retry_after_s=1))
+                self._refuse(call, Refused("yours:deadline", "It waited too long for credit and was not run."))
             else:
                 alive.append(call)
         self._settle_money(alive)

@@ -114,8 +114,8 @@ def _answer_group(model: Model, calls: list[Call], outcomes: dict[int, Outcome])
     except Exception as error:  # whatever the graph throws at one row must not reach the neighbours
         if len(calls) == 1:
             log.exception("model %s failed on a request", model.sha256[:12])
-        refusal = Refused("ours:internal", f"The model failed ({type(error).__name__}).")
-        _split_group(model, calls, outcomes, refusal)
+        failure = Refused("ours:internal", f"The model failed ({type(error).__name__}).")
+        _split_group(model, calls, outcomes, failure)
 
 
 def _split_group(model: Model, calls: list[Call], outcomes: dict[int, Outcome], refusal: Refused) -> None:

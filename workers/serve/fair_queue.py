@@ -55,7 +55,7 @@ class FairQueue:
 
     def _take_alone(self, owner: str, most_rows: int) -> list[Any]:
         lane = self._lanes[owner]
-        taken = []
+        taken: list[Any] = []
         while lane and (not taken or lane[0][1] <= most_rows):
             most_rows -= lane[0][1]
             taken.append(self._pop(owner, lane))

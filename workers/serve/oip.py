@@ -156,9 +156,8 @@ def _from_json(spec: TensorSpec, tensor: dict[str, Any]) -> Any:
     if len(flat) != prod(shape):
         raise _invalid(where, f"{len(flat)} values do not fill the shape {shape}")
     kinds = set(map(type, flat))
-    allowed = {"BYTES": {str}, "BOOL": {bool}}.get(spec.datatype) or (
-        {int, float} if spec.datatype.startswith("FP") else {int}
-    )
+    by_name: dict[str, set[type]] = {"BYTES": {str}, "BOOL": {bool}}
+    allowed = by_name.get(spec.datatype, {int, float} if spec.datatype.startswith("FP") else {int})
     if not kinds <= allowed:
         raise _invalid(where, f"a value does not fit {spec.datatype}")
     try:

@@ -142,6 +142,31 @@ def image_classifier() -> Package:
     )  # fmt: skip
 
 
+def heavy(layers: int = 120, width: int = 512) -> Package:
+    """value = x, after some milliseconds of multiplying."""
+    nodes = [helper.make_node("MatMul", ["x", "zeros"], ["h0"])]
+    nodes += [helper.make_node("MatMul", [f"h{place}", "square"], [f"h{place + 1}"]) for place in range(layers)]
+    nodes += [
+        helper.make_node("ReduceSum", [f"h{layers}", "one"], ["nothing"], keepdims=1),
+        helper.make_node("Add", ["x", "nothing"], ["sum"]),
+        helper.make_node("Reshape", ["sum", "flat"], ["value"]),
+    ]
+    constants = [
+        _constant("zeros", np.zeros((1, width)), np.float32),
+        _constant("square", np.eye(width), np.float32),
+        _constant("one", [1], np.int64),
+        _constant("flat", [-1], np.int64),
+    ]
+    return _package(
+        nodes, [_column("x")], [helper.make_tensor_value_info("value", TensorProto.FLOAT, [None])], constants,
+        task="tabular_regression",
+        inputs=[TensorSpec("x", "FP32", [-1, 1])],
+        outputs=[TensorSpec("value", "FP32", [-1])],
+        meaning=OutputMeaning("regression", value_tensor="value"),
+        columns=[ColumnSpec("x", "number", tensor="x", required=True)],
+    )  # fmt: skip
+
+
 def wide_network(columns: int = 20, hidden: int = 256) -> Package:
     """A table network of the size that the benchmarks use: columns → hidden → hidden → 3."""
     random = np.random.default_rng(0)
