@@ -31,7 +31,7 @@ TASKS_TRAINABLE = ("tabular_classification", "tabular_regression", "image_classi
 FAMILIES: dict[str, tuple[str, ...]] = {
     "tabular_classification": ("linear", "gradient_boosting", "mlp"),
     "tabular_regression": ("linear", "gradient_boosting", "mlp"),
-    "image_classification": ("transfer",),
+    "image_classification": ("cnn", "transfer"),  # cnn: tiny images only
 }
 
 RUN_STATES = ("draft", "queued", "running", "validating", "exporting", "succeeded", "failed", "cancelled")
@@ -95,7 +95,9 @@ class RunHeartbeat:
     energy_wh: float = 0.0
     energy_source: str = ""  # "nvml" | "rapl" | "estimate"
     candidates: list[CandidateReport] = field(default_factory=list)
-    curve: list[dict[str, float]] = field(default_factory=list)  # NEW points only: {"step","train_loss","valid_loss",…,"family" index}
+    curve: list[dict[str, float]] = field(
+        default_factory=list
+    )  # NEW points only: {"step","train_loss","valid_loss",…,"family" index}
     log: list[str] = field(default_factory=list)  # NEW lines only
     sequence: int = 0  # grows by one; a repeated sequence adds its curve and log only once
 

@@ -169,6 +169,14 @@ def test_a_file_larger_than_allowed_is_refused_and_leaves_nothing(
     assert len([path for path in storage.rglob("*") if path.is_file()]) == 1
 
 
+def test_a_model_larger_than_a_json_body_may_be_is_taken(credit: People, settings: Any) -> None:
+    queued_run(credit.organisation)
+    trainer = Trainer.joined()
+    trainer.claim()
+    answer = trainer.put("model.onnx", bytes(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1))
+    assert answer.json()["size_bytes"] == settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1
+
+
 @pytest.mark.parametrize("name", ["..", ".hidden", "a%20b", "x" * 81])
 def test_a_file_name_that_could_be_a_path_is_refused(credit: People, name: str) -> None:
     queued_run(credit.organisation)
