@@ -31,7 +31,8 @@ def moment_of(at_us: int) -> datetime:
 
 def month_of(moment: datetime) -> date:
     """Return the first day of the UTC month a moment lies in; months are [start, end)."""
-    return moment.astimezone(UTC).date().replace(day=1)
+    utc = moment.astimezone(UTC)
+    return date(utc.year, utc.month, 1)
 
 
 def month_after(month: date) -> date:

@@ -16,11 +16,11 @@ from datetime import date
 from django.db import transaction
 
 from apps.compute.models import Node
-from apps.metering.models import JournalCursor, RefusedUsage, UsageEvent
+from apps.metering.models import JournalCursor, RefusedUsage
 from apps.metering.rules import moment_of, period_for
 from apps.metering.services.charge_events import charge_events
 from apps.metering.services.check_records import Refusal, check_records
-from apps.metering.services.insert_events import insert_events
+from apps.metering.services.insert_events import EventRow, insert_events
 from apps.metering.services.lock_open_months import lock_open_months
 from contracts.problems import Problem
 from contracts.usage import UsageAnswer, UsagePost, UsageRecord
@@ -39,7 +39,7 @@ def absorb_usage(node: Node, post: UsagePost) -> UsageAnswer:
     open_from = lock_open_months(record.organisation for record in good)
     prefix = f"usage:{node.pk}:{post.segment}:{post.offset_from}:{cursor.posts}"
     records = {record.id: record for record in good}  # the same id twice in one post counts once
-    events = [_event(record, node, prefix, open_from[record.organisation]) for record in records.values()]
+    events = [_event(record, node.pk, prefix, open_from[record.organisation]) for record in records.values()]
     new = insert_events(events)
     charge_events([event for event in events if event.id in new], records)
     if post.offset_from <= cursor.offset:  # a gap before this piece would be lost if the cursor jumped over it
@@ -58,25 +58,26 @@ def _locked_cursor(node: Node, segment: str) -> JournalCursor:
     return JournalCursor.objects.select_for_update(no_key=True).get(node=node, segment=segment)
 
 
-def _event(record: UsageRecord, node: Node, ref_prefix: str, open_from: date) -> UsageEvent:
+def _event(record: UsageRecord, node_id: str, ref_prefix: str, open_from: date) -> EventRow:
     occurred_at = moment_of(record.at_us)
     period, late = period_for(occurred_at, open_from)
-    return UsageEvent(
-        id=record.id,
-        organisation_id=record.organisation,
-        meter=record.meter,
-        endpoint=record.endpoint,
-        key=record.key,
-        model_version=record.model_version,
-        units=record.units,
-        price=record.price_id,
-        amount_micros=record.amount_micros,
-        currency=record.currency,
-        occurred_at=occurred_at,
-        period=period,
-        late=late,
-        ledger_ref=f"{ref_prefix}:{record.organisation}:{period:%Y-%m}",
-        node=node.pk,
+    return EventRow(
+        record.id,
+        record.organisation,
+        record.meter,
+        record.endpoint,
+        record.key,
+        record.model_version,
+        "",
+        record.units,
+        record.price_id,
+        record.amount_micros,
+        record.currency,
+        occurred_at,
+        period,
+        late,
+        f"{ref_prefix}:{record.organisation}:{period.year}-{period.month:02d}",
+        node_id,
     )
 
 

@@ -10,15 +10,16 @@ from apps.ledger.models import Wallet
 from apps.ledger.rules import Movement
 from apps.ledger.services.move_money import move_money
 from apps.ledger.services.open_wallet import credit_wallet
-from apps.metering.models import Lease, UsageEvent
+from apps.metering.models import Lease
 from apps.metering.rules import Charge, charge_records, month_start
+from apps.metering.services.insert_events import EventRow
 from apps.metering.services.write_overage import write_overage
 from contracts.usage import UsageRecord
 
 Group = tuple[str, str]  # wallet id, ledger ref
 
 
-def charge_events(events: Sequence[UsageEvent], records: Mapping[str, UsageRecord]) -> None:
+def charge_events(events: Sequence[EventRow], records: Mapping[str, UsageRecord]) -> None:
     """Move held -> spent for what leases cover; late usage of a closed lease takes free credit, as far as there is any.
 
     Locks leases, then wallets, each in id order. Runs in the caller's transaction.
@@ -29,7 +30,7 @@ def charge_events(events: Sequence[UsageEvent], records: Mapping[str, UsageRecor
     credit = _credit_wallets({event.organisation_id for event in events})
     budget_ids = {lease.wallet_id for lease in leases.values()} - set(credit.values())
     wallets = _locked_wallets({*credit.values(), *budget_ids})
-    groups: dict[Group, list[UsageEvent]] = defaultdict(list)
+    groups: dict[Group, list[EventRow]] = defaultdict(list)
     for event in events:
         groups[credit[event.organisation_id], event.ledger_ref].append(event)
         for lease_id in set(records[event.id].leases.values()):
@@ -49,7 +50,7 @@ def charge_events(events: Sequence[UsageEvent], records: Mapping[str, UsageRecor
 
 def _charge_group(
     wallet: Wallet,
-    events: Sequence[UsageEvent],
+    events: Sequence[EventRow],
     records: Mapping[str, UsageRecord],
     leases: Mapping[str, Lease],
     left: dict[str, int],
@@ -65,7 +66,7 @@ def _charge_group(
     )
 
 
-def _settle(wallet: Wallet, events: Sequence[UsageEvent], charge: Charge, ref: str) -> None:
+def _settle(wallet: Wallet, events: Sequence[EventRow], charge: Charge, ref: str) -> None:
     is_credit = wallet.budget_id is None
     movement = Movement(
         charge_held=charge.held_micros,

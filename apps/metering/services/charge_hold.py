@@ -9,9 +9,8 @@ from django.utils import timezone
 
 from apps.ledger.models import Hold, Price
 from apps.ledger.services.close_hold import close_hold
-from apps.metering.models import UsageEvent
 from apps.metering.rules import charge_records, period_for
-from apps.metering.services.insert_events import insert_events
+from apps.metering.services.insert_events import EventRow, insert_events
 from apps.metering.services.lock_open_months import lock_open_months
 from apps.metering.services.write_overage import write_overage
 
@@ -48,11 +47,12 @@ def charge_hold(subject: str, *, events: Sequence[HoldCharge]) -> int:
     for event in events:
         period, late = period_for(event.at, open_from)
         rows.append(
-            UsageEvent(
+            EventRow(
                 id=event.id,
-                organisation=organisation,
+                organisation_id=organisation.pk,
                 meter=event.meter,
                 endpoint=event.endpoint,
+                key="",
                 model_version=event.model_version,
                 run=event.run or subject,
                 units=event.units,

@@ -3,21 +3,20 @@
 import logging
 from collections.abc import Mapping, Sequence
 
-from apps.metering.models import UsageEvent
-from apps.metering.services.insert_events import insert_events
+from apps.metering.services.insert_events import EventRow, insert_events
 from contracts.usage import METER_OVERAGE
 
 log = logging.getLogger(__name__)
 
 
-def write_overage(events: Sequence[UsageEvent], overage: Mapping[str, int]) -> None:
+def write_overage(events: Sequence[EventRow], overage: Mapping[str, int]) -> None:
     """Add one event of -micros for each record id in `overage`, so that usage stays equal to revenue."""
     if not overage:
         return
     log.error("usage beyond its credit, not charged: %s micros in %s records", sum(overage.values()), len(overage))
     by_id = {event.id: event for event in events}
     insert_events(
-        UsageEvent(
+        EventRow(
             id=f"ovr:{record_id}",
             organisation_id=source.organisation_id,
             meter=METER_OVERAGE,
