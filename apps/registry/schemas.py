@@ -17,7 +17,13 @@ def _page_of(item: dict[str, Any]) -> dict[str, Any]:
     return _object(data={"type": "array", "items": item}, has_more={"type": "boolean"}, next_cursor=cursor)
 
 
-_SHORT: dict[str, dict[str, Any]] = {"id": _TEXT, "number": _WHOLE, "family": _TEXT, "metrics": _NUMBERS, "created_at": _TEXT}
+_SHORT: dict[str, dict[str, Any]] = {
+    "id": _TEXT,
+    "number": _WHOLE,
+    "family": _TEXT,
+    "metrics": _NUMBERS,
+    "created_at": _TEXT,
+}
 MODEL = _object(
     id=_TEXT,
     object=_TEXT,

@@ -65,25 +65,8 @@ def start_run(
         pool=pool,
         families=families,
     )
-    now = database_now()
     with transaction.atomic():
-        run = Run.objects.create(
-            organisation=organisation,
-            name=(name.strip() or _default_name(dataset_version, plan))[:120],
-            dataset_version=dataset_version,
-            task=plan.task,
-            target=plan.target,
-            families=list(plan.families),
-            seed=seed,
-            budget_seconds=budget_seconds,
-            max_cost_micros=plan.cap_micros,
-            price=plan.price,
-            unit_price_micros=plan.unit_price_micros,
-            pool=plan.pool,
-            not_before=now,
-            queued_at=now,
-            created_by=started_by.created_by if isinstance(started_by, ApiKey) else started_by,
-        )
+        run = _queued(plan, dataset_version, name=name, seed=seed, budget_seconds=budget_seconds, started_by=started_by)
         open_hold(organisation, subject=run.id, amount_micros=plan.cap_micros)
         send("wake-trainer", {"run": run.id, "pool": plan.pool.name}, dedupe_key=f"wake-trainer:{run.id}:0")
         record_audit(
@@ -99,6 +82,35 @@ def start_run(
             },
         )
     return run
+
+
+def _queued(
+    plan: Plan,
+    version: DatasetVersion,
+    *,
+    name: str,
+    seed: int,
+    budget_seconds: int,
+    started_by: User | ApiKey | None,
+) -> Run:
+    now = database_now()
+    return Run.objects.create(
+        organisation_id=version.organisation_id,
+        name=(name.strip() or _default_name(version, plan))[:120],
+        dataset_version=version,
+        task=plan.task,
+        target=plan.target,
+        families=list(plan.families),
+        seed=seed,
+        budget_seconds=budget_seconds,
+        max_cost_micros=plan.cap_micros,
+        price=plan.price,
+        unit_price_micros=plan.unit_price_micros,
+        pool=plan.pool,
+        not_before=now,
+        queued_at=now,
+        created_by=started_by.created_by if isinstance(started_by, ApiKey) else started_by,
+    )
 
 
 def plan_run(
