@@ -20,6 +20,9 @@ def verdict_of(report: EvaluationReport) -> Verdict:
     caution = ""
     if report.rows < _FEW_ROWS:
         caution = f"Only {report.rows} rows were held out, so the true value may differ by several per cent."
+    never = [str(row["label"]) for row in report.per_class if row.get("support") and not row.get("recall")]
+    if never:
+        caution = f"It never recognises {', '.join(never[:5])}. {caution}".strip()
     if "accuracy" in report.metrics:
         return _of_classifier(report, caution)
     return _of_regressor(report, caution)

@@ -31,7 +31,7 @@ def board_of(run: Run) -> Board:
     board = Board(rows, [name for name in names if name][:4], headline)
     board.points = [
         {
-            "name": row.family.replace("_", " "),
+            "name": row.family,
             "latency_ms": row.latency_ms,
             "score": row.metrics[headline],
             "is_best": row.is_best,

@@ -1,12 +1,12 @@
 """What every page's frame needs: the organisation, the places to go, what the member may do, the credit left."""
 
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.functional import SimpleLazyObject
 
 from apps.accounts.models import Organisation
 from apps.accounts.rules import ACTIONS, role_may
@@ -80,12 +80,15 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     return common | {
         "role": role,
         "can": {action: role_may(role, action) for action in ACTIONS},
-        "navigation": SimpleLazyObject(lambda: _places(request, organisation)),
-        "credit_micros": SimpleLazyObject(lambda: _credit(organisation)),
-        "my_organisations": SimpleLazyObject(
-            lambda: list(Organisation.objects.filter(memberships__user_id=request.user.pk).order_by("name"))
-        ),
+        # Called by the template where it shows them; a page without the frame asks for nothing.
+        "navigation": cache(partial(_places, request, organisation)),
+        "credit_micros": cache(partial(_credit, organisation)),
+        "my_organisations": cache(partial(_mine, request)),
     }
+
+
+def _mine(request: HttpRequest) -> list[Organisation]:
+    return list(Organisation.objects.filter(memberships__user_id=request.user.pk).order_by("name"))
 
 
 def _credit(organisation: Organisation) -> int:

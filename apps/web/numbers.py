@@ -56,7 +56,7 @@ def amount(number: Any) -> str:
     if isinstance(number, bool) or not isinstance(number, int | float):
         return str(number)
     if float(number).is_integer() and abs(number) < 1e15:
-        return f"{int(number):,}"
+        return f"{int(number)}" if abs(number) < 10_000 else f"{int(number):,}"  # years stay years
     if abs(number) >= 1000:
         return f"{number:,.0f}"
     return f"{number:.4g}"

@@ -18,7 +18,7 @@ from contracts.manifests import EvaluationReport
 from contracts.problems import Problem
 
 _CLASSES_SHOWN = 20
-_EXAMPLES_SHOWN = 40
+_EXAMPLES_SHOWN = 20
 _TYPES = {"model.onnx": "application/octet-stream"}
 _FILES = {
     "model.onnx": ("model", "The model itself: one self-contained ONNX file"),

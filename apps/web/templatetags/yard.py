@@ -24,6 +24,7 @@ register.filter("metric_name", numbers.metric_name)
 register.filter("amount", numbers.amount)
 register.filter("size", numbers.size)
 
+_FAMILIES = {"mlp": "Neural network", "transfer": "Transfer learning", "cnn": "Convolutional network"}
 _LEVELS = {"success": "good", "error": "bad", "warning": "warn"}
 _LEVEL_ICONS = {"success": "circle-check", "error": "circle-alert", "warning": "triangle-alert"}
 
@@ -74,6 +75,12 @@ def failure_title(code: str) -> str:
 @register.filter
 def failure_fix(code: str) -> str:
     return FAILURES[code].fix if code in FAILURES else ""
+
+
+@register.filter
+def family(name: str) -> str:
+    """A model family as people call it."""
+    return _FAMILIES.get(name) or words(name)
 
 
 @register.filter
