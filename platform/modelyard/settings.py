@@ -88,6 +88,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "apps.accounts.current_organisation.OrganisationMiddleware",
     "apps.rest.read_only.ReadOnlyMiddleware",
+    "apps.web.problem_pages.ProblemPageMiddleware",
 ]
 ROOT_URLCONF = "modelyard.urls"
 ASGI_APPLICATION = "modelyard.asgi.application"

@@ -87,7 +87,7 @@ PAGES: dict[str, Actions] = {
     "datasets/<str:dataset_id>/versions/<str:version_id>/live": READ,
     "runs/": READ,
     "runs/new": FORM,
-    "runs/estimate": READ,
+    "runs/estimate": {"GET": "write"},
     "runs/<str:run_id>/": READ,
     "runs/<str:run_id>/live": READ,
     "runs/<str:run_id>/cancel": POST,
@@ -101,7 +101,7 @@ PAGES: dict[str, Actions] = {
     "endpoints/<str:endpoint_id>/live": READ,
     "endpoints/<str:endpoint_id>/deploy": POST,
     "endpoints/<str:endpoint_id>/rollback": POST,
-    "endpoints/<str:endpoint_id>/playground": READ,
+    "endpoints/<str:endpoint_id>/playground": {"GET": "read", "POST": "predict"},
     "endpoints/<str:endpoint_id>/code": READ,
     "endpoints/<str:endpoint_id>/settings": READ,
     "endpoints/<str:endpoint_id>/limits": POST,
@@ -114,7 +114,19 @@ PAGES: dict[str, Actions] = {
     "batches/<str:batch_id>/live": READ,
     "batches/<str:batch_id>/cancel": POST,
     "batches/<str:batch_id>/result": READ,
+    "usage/": READ,
+    "billing": READ,
+    "billing/credit": READ,
+    "billing/top-up": {"POST": "billing"},
+    "billing/budgets": READ,
+    "billing/budgets/new": {"POST": "billing"},
+    "billing/budgets/<str:budget_id>/remove": {"POST": "billing"},
+    "billing/invoices": READ,
+    "billing/invoices/<str:invoice_id>": READ,
+    "billing/invoices/<str:invoice_id>/json": READ,
+    "billing/invoices/<str:invoice_id>/usage.jsonl": READ,
 }
+QUERIES = {"runs/estimate": "?dataset_version={dataset_version}"}  # what a page needs in its query to answer at all
 
 PARAMETERS = {  # name of a parameter -> what of World.ids goes there
     "member_id": "member",

@@ -1,5 +1,7 @@
 """One thing of every kind in Alice's organisation, for the tests that try to reach them from outside."""
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -18,10 +20,17 @@ from apps.ledger.models import Budget
 from apps.metering.models import UsageEvent
 from apps.registry.models import Model, ModelVersion
 from apps.training.models import Run
+from contracts.manifests import (
+    ColumnSpec,
+    EvaluationReport,
+    ModelManifest,
+    OutputMeaning,
+    ParityCertificate,
+    TensorSpec,
+)
 from contracts.usage import METER_PREDICTIONS
+from contracts.wire import to_wire
 from tests.people import People, give_credit, key_for
-
-FILES = ("model.onnx", "manifest.json", "evaluation.json", "parity.json")
 
 
 @dataclass
@@ -40,7 +49,7 @@ def make_world(people: People) -> World:
     invitation = invite_member(organisation, email="d@example.com", role="viewer", invited_by=people.alice)
     world.ids |= {
         "member": people.bob.pk,
-        "membership": Membership.objects.of(organisation).get(user=people.bob).pk,
+        "membership": Membership.objects.of(organisation).get(user=people.alice).pk,  # everybody may remove himself
         "key": key.pk,
         "invitation": invitation.pk,
     }
@@ -50,8 +59,41 @@ def make_world(people: People) -> World:
     return world
 
 
+MANIFEST = ModelManifest(
+    task="tabular_classification",
+    target="species",
+    model_sha256="1" * 64,
+    model_bytes=2,
+    opset=17,
+    inputs=[TensorSpec("length", "FP32", [-1, 1])],
+    outputs=[TensorSpec("label", "BYTES", [-1]), TensorSpec("probabilities", "FP32", [-1, 2])],
+    meaning=OutputMeaning("classification", "label", "probabilities", classes=["a", "b"]),
+    columns=[ColumnSpec("length", "number", tensor="length", example=1.5)],
+    metrics={"accuracy": 0.9},
+    baseline={"accuracy": 0.5},
+)
+EVALUATION = EvaluationReport(
+    metrics={"accuracy": 0.9},
+    baseline={"accuracy": 0.5},
+    primary_metric="accuracy",
+    higher_is_better=True,
+    rows=30,
+    classes=["a", "b"],
+    confusion=[[14, 1], [2, 13]],
+)
+PARITY = ParityCertificate(30, [1, 8], 1e-7, 1e-4, 0, True, "torch", "onnxruntime")
+
+
 def _stored(name: str, content: bytes) -> str:
     return default_storage.save(f"world/{name}", ContentFile(content))
+
+
+def _file(name: str, content: bytes) -> dict[str, Any]:
+    return {
+        "storage_key": _stored(name, content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "size_bytes": len(content),
+    }
 
 
 def _trained(world: World) -> None:
@@ -88,12 +130,9 @@ def _trained(world: World) -> None:
     model = Model.objects.create(
         organisation=organisation, name="Iris", task=run.task, target=run.target, dataset=dataset
     )
-    files = {
-        name: {"storage_key": _stored(name, b"{}"), "key": "", "sha256": "0" * 64, "bytes": 2, "size_bytes": 2}
-        for name in FILES
-    }
-    for entry in files.values():
-        entry["key"] = entry["storage_key"]
+    contents = {"manifest.json": MANIFEST, "evaluation.json": EVALUATION, "parity.json": PARITY}
+    files = {name: _file(name, json.dumps(to_wire(document)).encode()) for name, document in contents.items()}
+    files["model.onnx"] = _file("model.onnx", b"onnx")
     model_version = ModelVersion.objects.create(
         organisation=organisation,
         model=model,
@@ -104,6 +143,10 @@ def _trained(world: World) -> None:
         model_sha256="1" * 64,
         model_bytes=2,
         files=files,
+        manifest=to_wire(MANIFEST),
+        parity=to_wire(PARITY),
+        metrics=EVALUATION.metrics,
+        baseline=EVALUATION.baseline,
     )
     world.ids |= {
         "dataset": dataset.pk,

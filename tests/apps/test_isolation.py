@@ -29,6 +29,7 @@ from tests.apps.isolation_rows import (
     OTHER_PARAMETERS,
     PAGES,
     PARAMETERS,
+    QUERIES,
 )
 from tests.apps.isolation_world import World, make_world
 from tests.people import People, key_for
@@ -220,7 +221,8 @@ def test_the_wrong_visitor_is_refused_and_changes_nothing(pattern: str, world: W
 def test_the_right_visitor_sees_the_page(pattern: str, world: World):
     client = Client(raise_request_exception=False)
     client.force_login(world.people.alice)
-    answer = client.get(address(f"/o/{world.people.organisation.slug}/", pattern, world.ids))
+    query = QUERIES.get(pattern, "").format(**world.ids)
+    answer = client.get(address(f"/o/{world.people.organisation.slug}/", pattern, world.ids) + query)
     assert answer.status_code < 400
     answer.close()
 
