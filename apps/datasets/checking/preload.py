@@ -9,7 +9,7 @@ import encodings.utf_16_be
 import encodings.utf_16_le  # noqa: F401
 from datetime import UTC, datetime
 
-import numpy.ma  # noqa: F401 - Arrow looks for it when it takes an array from numpy
+import numpy.ma  # Arrow looks for it when it takes an array from numpy
 import numpy.random
 import PIL.JpegImagePlugin
 import PIL.PngImagePlugin
