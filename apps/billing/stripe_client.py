@@ -20,8 +20,12 @@ def _client(key: str, base: str) -> stripe.StripeClient:
     http_client = stripe.HTTPXClient(timeout=TIMEOUT_S, allow_sync_methods=True)
     if not base:
         return stripe.StripeClient(key, http_client=http_client, max_network_retries=1)
-    addresses: stripe.BaseAddresses = {"api": base, "meter_events": base}
-    return stripe.StripeClient(key, base_addresses=addresses, http_client=http_client, max_network_retries=1)
+    return stripe.StripeClient(
+        key,
+        base_addresses={"api": base, "meter_events": base},
+        http_client=http_client,
+        max_network_retries=1,
+    )
 
 
 def is_live() -> bool:

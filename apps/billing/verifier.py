@@ -15,7 +15,7 @@ import base64
 import hashlib
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -70,7 +70,7 @@ def _verified(lines: Iterable[bytes], public_key: str) -> dict[str, Any]:
     raise Disagreement("the totals are missing: the file is cut off")
 
 
-def _documents(lines: Iterable[bytes]) -> Iterable[Any]:
+def _documents(lines: Iterable[bytes]) -> Iterator[Any]:
     for number, line in enumerate(lines, start=1):
         try:
             document = json.loads(line)

@@ -23,6 +23,5 @@ def stripe_webhook(request: HttpRequest) -> JsonResponse:
         return JsonResponse(problem.body(), status=problem.status)
     except (stripe.StripeError, DatabaseError):
         log.exception("a webhook could not be dealt with; Stripe will send it again")
-        problem = Problem("ours:payments-unavailable")
-        return JsonResponse(problem.body(), status=503)
+        return JsonResponse(Problem("ours:payments-unavailable").body(), status=503)
     return JsonResponse({"received": True, "applied": applied})

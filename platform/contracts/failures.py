@@ -92,6 +92,7 @@ _ALL = [
     Failure("ours:model-unavailable", "The model could not be loaded", "Retry later; the operators have been told."),
     Failure("ours:metering-unavailable", "Usage cannot be recorded at the moment", "Retry later; nothing was charged."),
     Failure("ours:control-unavailable", "The control plane cannot be reached", "Retry later; nothing was charged."),
+    Failure("ours:payments-unavailable", "Payments cannot be reached", "Retry later; no money was moved."),
     Failure("ours:switched-off", "The operators have paused this for the moment", "Retry later."),
     Failure("ours:internal", "Something failed on our side", "Retry later and quote the request id."),
 ]

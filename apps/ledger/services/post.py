@@ -27,7 +27,7 @@ def post(
 ) -> LedgerTransaction | None:
     """Write the transaction and its entries (account -> signed micros). None: `ref` is there already."""
     rows = {account: amount for account, amount in entries.items() if amount}
-    if not rows or sum(rows.values()):
+    if not rows or sum(rows.values()) != 0:
         raise ValueError(f"ledger entries of {ref} must be present and sum to zero: {dict(entries)}")
     moment = at or timezone.now()
     with transaction.atomic():
