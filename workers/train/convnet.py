@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from workers.train import seeds
+from workers.train.adam import Adam
 from workers.train.budget import Slice
 from workers.train.checkpoint import Saved
 from workers.train.context import RunContext
@@ -62,9 +63,7 @@ class _Training:
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # half again as fast on CPU
         if start is not None:
             self.network.load_state_dict(start)
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
-        )
+        self.optimiser = Adam(list(self.network.parameters()), LEARNING_RATE, WEIGHT_DECAY)
         self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         self.best = dict(self.average)
         self.round, self.batches, self.best_round, self.best_loss = 0, 0, 0, float("inf")
@@ -82,9 +81,8 @@ class _Training:
         arrays = {}
         for group, state in (("now", self.network.state_dict()), ("average", self.average), ("best", self.best)):
             arrays.update({f"{group}.{name}": value.cpu().numpy() for name, value in state.items()})
-        for name, weight in self.network.named_parameters():
-            for moment in ("exp_avg", "exp_avg_sq"):
-                arrays[f"{moment}.{name}"] = self.optimiser.state[weight][moment].cpu().numpy()
+        for group, moments in (("mean", self.optimiser.means), ("square", self.optimiser.squares)):
+            arrays.update({f"{group}.{i}": one.cpu().numpy() for i, one in enumerate(moments)})
         return Saved(facts, arrays)
 
     def _restore(self, saved: Saved) -> None:
@@ -99,10 +97,10 @@ class _Training:
 
         self.network.load_state_dict(group("now."))
         self.average, self.best = group("average."), group("best.")
-        first, second = group("exp_avg."), group("exp_avg_sq.")
-        for name, weight in self.network.named_parameters():
-            step = torch.tensor(float(self.batches))
-            self.optimiser.state[weight] = {"step": step, "exp_avg": first[name], "exp_avg_sq": second[name]}
+        self.optimiser.steps = self.batches
+        for prefix, moments in (("mean.", self.optimiser.means), ("square.", self.optimiser.squares)):
+            for index, one in group(prefix).items():
+                moments[int(index)].copy_(one)  # keeps the memory layout of the weight
 
     def run_round(self, pixels: Tensor, truth: Tensor, time: Slice) -> tuple[float, bool]:
         rounds_per_epoch = max(1, -(-len(pixels) // (BATCH * ROUND_BATCHES)))
@@ -126,7 +124,6 @@ class _Training:
     def _step(self, pixels: Tensor, truth: Tensor) -> float:
         out = self.network(scaled(pixels).to(self.run.device, memory_format=torch.channels_last))
         loss = nn.functional.cross_entropy(out, truth.to(self.run.device), label_smoothing=SMOOTHING)
-        self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
         self.batches += 1

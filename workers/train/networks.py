@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from workers.train import seeds
+from workers.train.adam import Adam
 from workers.train.budget import Slice
 from workers.train.checkpoint import Saved
 from workers.train.context import RunContext
@@ -73,49 +74,32 @@ class _Training:
         self.weights = [w.to(run.device).requires_grad_(True) for w in _initial(run, key, inputs, outputs)]
         self.average = [w.detach().clone() for w in self.weights]
         self.best = [w.detach().clone() for w in self.weights]
-        self.optimiser = torch.optim.AdamW(self.weights, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
+        self.optimiser = Adam(self.weights, LEARNING_RATE, WEIGHT_DECAY)
         self.round, self.batches, self.best_round, self.best_loss = 0, 0, 0, float("inf")
         saved = run.checkpoints.partial(key)
         if saved is not None:
             self._restore(saved)
 
     def as_saved(self) -> Saved:
-        facts = {
-            "round": self.round,
-            "batches": self.batches,
-            "best_round": self.best_round,
-            "best_loss": self.best_loss,
+        facts = {name: getattr(self, name) for name in ("round", "batches", "best_round", "best_loss")}
+        arrays = {
+            f"{name}{i}": one.detach().cpu().numpy() for name, group in self._groups() for i, one in enumerate(group)
         }
-        arrays = {}
-        for i, weight in enumerate(self.weights):
-            state = self.optimiser.state.get(weight, {})
-            parts = {
-                "w": weight,
-                "a": self.average[i],
-                "b": self.best[i],
-                "m": state.get("exp_avg"),
-                "v": state.get("exp_avg_sq"),
-            }
-            arrays.update(
-                {f"{name}{i}": part.detach().cpu().numpy() for name, part in parts.items() if part is not None}
-            )
         return Saved(facts, arrays)
+
+    def _groups(self) -> list[tuple[str, list[Tensor]]]:
+        """Everything that changes from batch to batch, under the names of the checkpoint."""
+        state = self.optimiser
+        return [("w", self.weights), ("a", self.average), ("b", self.best), ("m", state.means), ("v", state.squares)]
 
     def _restore(self, saved: Saved) -> None:
         for name, value in saved.facts.items():
             setattr(self, name, value)
+        self.optimiser.steps = self.batches
         with torch.no_grad():
-            for i, weight in enumerate(self.weights):
-                read = {
-                    name: torch.from_numpy(saved.arrays[f"{name}{i}"].copy()).to(self.run.device) for name in "wabmv"
-                }
-                weight.copy_(read["w"])
-                self.average[i], self.best[i] = read["a"], read["b"]
-                self.optimiser.state[weight] = {
-                    "step": torch.tensor(float(self.batches)),
-                    "exp_avg": read["m"],
-                    "exp_avg_sq": read["v"],
-                }
+            for name, group in self._groups():
+                for i, one in enumerate(group):
+                    one.copy_(torch.from_numpy(saved.arrays[f"{name}{i}"].copy()))
 
     def run_round(self, x: Tensor, y: Tensor, batch: int, is_classifier: bool, time: Slice) -> tuple[float, bool]:
         """One round; (mean loss, was it finished)."""
@@ -141,7 +125,6 @@ class _Training:
             loss = torch.nn.functional.cross_entropy(out.flatten(0, 1), y.repeat(len(out)))
         else:
             loss = torch.nn.functional.mse_loss(out[..., 0], y.expand(len(out), -1))
-        self.optimiser.zero_grad()
         (loss * len(out)).backward()  # times K: each network gets the gradient it would get alone
         self.optimiser.step()
         self.batches += 1

@@ -73,9 +73,16 @@ def zip_bytes(per_class: int = 12, side: int = 8) -> bytes:
 def job(**changes: Any) -> dict[str, Any]:
     """A TrainJob as JSON, without what control adds."""
     plain = {
-        "run_id": "run_1", "task": "tabular_classification", "target": "kind", "dataset_format": "parquet", "columns": COLUMNS,
-        "splits": {"kind": "random", "seed": 3}, "budget_seconds": 60.0, "seed": 3, "families": ["linear", "gradient_boosting"],
-    }  # fmt: skip
+        "run_id": "run_1",
+        "task": "tabular_classification",
+        "target": "kind",
+        "dataset_format": "parquet",
+        "columns": COLUMNS,
+        "splits": {"kind": "random", "seed": 3},
+        "budget_seconds": 60.0,
+        "seed": 3,
+        "families": ["linear", "gradient_boosting"],
+    }
     return {**plain, **changes}
 
 
@@ -83,13 +90,8 @@ def job_folder(folder: Path, dataset: bytes, **changes: Any) -> Path:
     """A folder as the supervisor prepares it for the child."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "dataset").write_bytes(dataset)
-    facts = {
-        "fence": 1,
-        "attempt": 1,
-        "run_token": "",
-        "dataset_sha256": hashlib.sha256(dataset).hexdigest(),
-        "dataset_bytes": len(dataset),
-    }
+    sha256 = hashlib.sha256(dataset).hexdigest()
+    facts = {"fence": 1, "attempt": 1, "run_token": "", "dataset_sha256": sha256, "dataset_bytes": len(dataset)}
     (folder / "job.json").write_text(json.dumps({**facts, **job(**changes)}))
     return folder
 

@@ -1,5 +1,6 @@
 """The supervisor against a real HTTP control: real child processes, real kills."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,13 +9,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 import pytest
 
-from tests.workers.train.jobs import job, table_bytes
+from tests.workers.train.jobs import job, job_folder, table_bytes
 from tests.workers.train.small_control import SmallControl
 from workers.control import NodeControl
+from workers.train.run import run
 from workers.train.supervisor import Supervisor
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -26,13 +29,20 @@ def control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallCo
     monkeypatch.setenv("TRAIN_THREADS", "1")
     control = SmallControl()
     yield control
+    for working in Working.all:
+        working.stopping.set()
+        working.join()
+    Working.all.clear()
     control.close()
 
 
 class Working:
-    """A supervisor at work in a thread of its own."""
+    """A supervisor at work in a thread of its own; asked to leave when its test ends."""
+
+    all: ClassVar[list["Working"]] = []
 
     def __init__(self, control: SmallControl) -> None:
+        Working.all.append(self)
         self.stopping = threading.Event()
         self._supervisor = Supervisor(NodeControl(control.url, "myn_test"), self.stopping)
         self._thread = threading.Thread(target=self._supervisor.work_one)
@@ -89,19 +99,18 @@ def test_a_mistake_of_the_user_ends_the_run_with_its_code(control: SmallControl)
     assert (report["outcome"], report["failure_code"]) == ("failed", "yours:target-unknown")
 
 
-def test_killed_in_the_middle_it_resumes_to_bitwise_the_same_metric(control: SmallControl) -> None:
-    data = table_bytes()
-    wishes = {"families": ["gradient_boosting", "mlp"], "budget_seconds": 120.0, "options": {"checkpoint_every_s": 0.2}}
-    control.add_run(job(run_id="run_0", **wishes), data)
-    Working(control).join()
-    control.add_run(job(**wishes), data)
+def test_killed_in_the_middle_it_resumes_to_bitwise_the_same_metric(control: SmallControl, tmp_path: Path) -> None:
+    data = table_bytes(120)
+    undisturbed = job_folder(tmp_path / "undisturbed", data, families=["mlp"])
+    run(undisturbed, threads=1, born_at=time.time())
+    control.add_run(job(**LONG), data)
     working = Working(control)
-    wait_for(lambda: control.checkpoints.get("run_1", (0, ""))[0] >= 4)  # within the network's fit
+    wait_for(lambda: "run_1" in control.checkpoints)  # within the network's fit
     children()[0].kill()
     working.join()
     report = control.finished["run_1"]
     assert report["outcome"] == "succeeded"
-    assert report["metrics"] == control.finished["run_0"]["metrics"]
+    assert report["metrics"] == json.loads((undisturbed / "result.json").read_text())["metrics"]
     assert any("Resumed from checkpoint" in line for message in control.heartbeats["run_1"] for line in message["log"])
 
 
@@ -178,7 +187,8 @@ def test_a_stumbling_control_is_asked_again(control: SmallControl) -> None:
 def test_the_child_knows_no_token_and_dies_with_a_killed_supervisor(control: SmallControl) -> None:
     control.add_run(job(**LONG), table_bytes(20_000))
     code = (
-        "import sys,threading; from workers.control import NodeControl; from workers.train.supervisor import Supervisor; "
+        "import sys,threading; from workers.control import NodeControl; "
+        "from workers.train.supervisor import Supervisor; "
         "Supervisor(NodeControl(sys.argv[1], 'myn_test'), threading.Event()).work_one()"
     )
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}", "NODE_TOKEN": "myn_test"}

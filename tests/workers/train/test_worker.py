@@ -22,9 +22,15 @@ def test_a_worker_says_hello_claims_by_itself_hears_the_bell_and_leaves_quickly(
     token = tmp_path / "token"
     token.write_text("myn_test\n")
     environment = {
-        "PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}", "REDIS_URL": redis_url, "CONTROL_URL": control.url,
-        "NODE_TOKEN_FILE": str(token), "TRAIN_DATA": str(tmp_path / "work"), "TRAIN_THREADS": "1", "HOME": str(tmp_path),
-    }  # fmt: skip
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
+        "HOME": str(tmp_path),
+        "REDIS_URL": redis_url,
+        "CONTROL_URL": control.url,
+        "NODE_TOKEN_FILE": str(token),
+        "TRAIN_DATA": str(tmp_path / "work"),
+        "TRAIN_THREADS": "1",
+    }
     queues = f"{train_queue('cpu')},{BATCH_QUEUE}"
     command = [
         sys.executable,
@@ -67,7 +73,8 @@ def _wait_until(what: object, timeout_s: float = 60) -> None:
 
 
 def test_the_worker_loads_neither_django_nor_training_libraries() -> None:
-    code = "import sys, workers.celery; print([m for m in ('django.conf', 'django.db', 'torch', 'lightgbm') if m in sys.modules])"
+    heavy = ("django.conf", "django.db", "torch", "lightgbm")
+    code = f"import sys, workers.celery; print([m for m in {heavy} if m in sys.modules])"
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}"}
     answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
