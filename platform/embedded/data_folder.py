@@ -48,7 +48,7 @@ def write_private_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def generated_secret(name: str, folder: Path | None = None) -> str:
-    """Return the installation's secret of this name: 32 random bytes in URL-safe base 64, made once and kept."""
+    """Return the installation's secret of this name: 48 random bytes in URL-safe base 64, made once and kept."""
     folder = folder or data_folder()
     path = folder / SECRETS_FILE
     known = read_json(path)
@@ -58,7 +58,7 @@ def generated_secret(name: str, folder: Path | None = None) -> str:
     with _locked(folder / ".secrets.lock"):
         known = read_json(path)  # another process may have been quicker
         if name not in known:
-            known[name] = secrets.token_urlsafe(32)
+            known[name] = secrets.token_urlsafe(48)
             write_private_json(path, known)
     return str(known[name])
 

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "csp",
     "storages",
+    "modelyard",
     "apps.outbox",
     "apps.accounts",
     "apps.rest",

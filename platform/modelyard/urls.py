@@ -5,7 +5,6 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from apps.web import health
-from modelyard import checks  # noqa: F401 - importing it registers the deployment checks
 
 api_v1 = [
     path("", include("apps.rest.urls_api")),
