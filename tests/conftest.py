@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 from django.conf import settings
+from hypothesis import HealthCheck
+from hypothesis import settings as property_settings
 
 if TYPE_CHECKING:
     from tests.people import People
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Quick password hashes, and static files without the manifest that only `collectstatic` makes."""
+    # A busy machine is no finding: properties are about values, not about seconds.
+    property_settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    property_settings.load_profile("suite")
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 

@@ -75,8 +75,11 @@ class Road:
         return self.get("/credits")
 
     def metered(self) -> dict[str, int]:
-        """Return units per meter of the current usage."""
-        return {row["meter"]: row["units"] for row in self.get("/usage")["data"]}
+        """Return units per meter of this month."""
+        units: dict[str, int] = {}
+        for row in self.get("/usage")["data"]:
+            units[row["meter"]] = units.get(row["meter"], 0) + row["units"]
+        return units
 
     def until(self, look: Callable[[], Any], done: Callable[[Any], bool], within_s: float, what: str) -> Any:
         deadline = time.monotonic() + within_s

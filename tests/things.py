@@ -1,6 +1,7 @@
 """Rows that tests stand on: a dataset version that is ready, a finished run, a model version with a real manifest."""
 
 import hashlib
+import json
 from itertools import count
 from typing import Any
 
@@ -16,9 +17,29 @@ from apps.training.models import Run
 
 _serial = count(1)
 
+PARITY = {
+    "rows": 50,
+    "batch_sizes": [1, 7],
+    "max_abs_difference": 0.0,
+    "tolerance": 1e-4,
+    "label_flips": 0,
+    "passed": True,
+    "reference": "torch",
+    "runtime": "onnxruntime",
+}
+EVALUATION = {
+    "metrics": {"accuracy": 0.9},
+    "baseline": {"accuracy": 0.5},
+    "primary_metric": "accuracy",
+    "higher_is_better": True,
+    "rows": 50,
+}
 MANIFEST: dict[str, Any] = {
     "task": "tabular_classification",
     "target": "species",
+    "model_sha256": "",
+    "model_bytes": 1,
+    "opset": 17,
     "columns": [{"name": "mass", "type": "number", "tensor": "mass"}],
     "inputs": [{"name": "mass", "datatype": "FP32", "shape": [-1, 1]}],
     "outputs": [{"name": "label", "datatype": "BYTES", "shape": [-1]}],
@@ -67,8 +88,10 @@ def a_finished_run(organisation: Organisation, **values: Any) -> Run:
     return Run.objects.create(**defaults | values)
 
 
-def a_model_version(organisation: Organisation, model: Model | None = None, **values: Any) -> ModelVersion:
-    """A version whose files lie in storage; `manifest` and the rest can be given."""
+def a_model_version(
+    organisation: Organisation, model: Model | None = None, evaluation: dict[str, Any] | None = None, **values: Any
+) -> ModelVersion:
+    """A version that passes the gate, with its files in storage; `manifest`, `evaluation` and the rest can be given."""
     run = a_finished_run(organisation)
     model = model or Model.objects.create(
         organisation=organisation,
@@ -79,8 +102,7 @@ def a_model_version(organisation: Organisation, model: Model | None = None, **va
     )
     number = model.versions.count() + 1
     content = f"model of {run.id}".encode()
-    sha256 = hashlib.sha256(content).hexdigest()
-    key = default_storage.save(f"runs/{run.id}/1/model.onnx", ContentFile(content))
+    model_file = _stored(run, "model.onnx", content)
     defaults = {
         "organisation": organisation,
         "model": model,
@@ -88,11 +110,20 @@ def a_model_version(organisation: Organisation, model: Model | None = None, **va
         "run": run,
         "dataset_version": run.dataset_version,
         "family": "linear",
-        "model_sha256": sha256,
+        "model_sha256": model_file["sha256"],
         "model_bytes": len(content),
-        "files": {"model.onnx": {"storage_key": key, "sha256": sha256, "size_bytes": len(content)}},
+        "files": {
+            "model.onnx": model_file,
+            "evaluation.json": _stored(run, "evaluation.json", json.dumps(evaluation or EVALUATION).encode()),
+        },
         "manifest": MANIFEST,
+        "parity": PARITY,
         "metrics": {"accuracy": 0.9},
         "baseline": {"accuracy": 0.5},
     }
     return ModelVersion.objects.create(**defaults | values)
+
+
+def _stored(run: Run, name: str, content: bytes) -> dict[str, Any]:
+    key = default_storage.save(f"runs/{run.id}/1/{name}", ContentFile(content))
+    return {"storage_key": key, "sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}

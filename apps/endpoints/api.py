@@ -49,6 +49,7 @@ class Endpoints(APIView):
             model_version=version_or_problem(request.organisation, values["model_version"]),
             latency_class=values["latency_class"],
             policies=values.get("limits"),
+            force=values["force"],
             created_by=actor_of(request),
         )
         return answer(endpoint, status=201)

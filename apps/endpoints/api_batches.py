@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from django.core.files.storage import default_storage
-from django.http import FileResponse
+from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -18,6 +17,7 @@ from apps.endpoints.queries import batch_or_problem, endpoint_or_problem, versio
 from apps.endpoints.represent import BatchAnswer, batch_json
 from apps.endpoints.services.cancel_batch import cancel_batch
 from apps.endpoints.services.start_batch import start_batch
+from apps.rest.file_responses import stored_file
 from apps.rest.idempotency import idempotent
 from apps.rest.paging import page
 from apps.rest.parsing import StrictJSONParser
@@ -103,10 +103,17 @@ class BatchCancel(APIView):
 @extend_schema(tags=["batches"])
 class BatchResult(APIView):
     @extend_schema(operation_id="batches_result", responses={(200, "text/csv"): OpenApiTypes.BINARY})
-    def get(self, request: Request, batch: str) -> FileResponse:
+    def get(self, request: Request, batch: str) -> HttpResponseBase:
         """The predictions, one line per input row, in input order."""
         found = batch_or_problem(request.organisation, batch)
         if not found.result_key:
             raise Problem("yours:state", "The batch has no result yet.")
         name = found.result_key.rsplit("/", 1)[-1]
-        return FileResponse(default_storage.open(found.result_key), as_attachment=True, filename=f"{found.id}-{name}")
+        return stored_file(
+            request,
+            found.result_key,
+            sha256=found.result_sha256,
+            size_bytes=found.result_bytes,
+            content_type="text/csv",
+            download_as=f"{found.id}-{name}",
+        )

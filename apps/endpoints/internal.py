@@ -1,7 +1,6 @@
 """Internal API for serve nodes: the snapshot, the packages, what they report (docs/internal-api.md)."""
 
-from django.core.files.storage import default_storage
-from django.http import FileResponse
+from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -10,6 +9,7 @@ from apps.compute.authentication import NodeAuthentication
 from apps.endpoints.queries import package_file
 from apps.endpoints.services.publish_config import build_config, current_revision
 from apps.endpoints.services.record_serving_status import record_serving_status
+from apps.rest.file_responses import stored_file
 from contracts.problems import Problem
 from contracts.wire import to_wire
 
@@ -37,14 +37,14 @@ class Config(NodeView):
 
 
 class PackageFile(NodeView):
-    def get(self, request: Request, sha256: str, name: str) -> FileResponse:
+    def get(self, request: Request, sha256: str, name: str) -> HttpResponseBase:
         stored = package_file(sha256, name) if name in PACKAGE_FILES else None
         if stored is None:
             raise Problem("yours:not-found", "There is no such package.")
-        answer = FileResponse(default_storage.open(stored["storage_key"]))
-        answer["X-Content-Sha256"] = stored["sha256"]
-        answer["Cache-Control"] = "private, max-age=31536000, immutable"
-        return answer
+        for_ever = {"Cache-Control": "private, max-age=31536000, immutable"}
+        return stored_file(
+            request, stored["storage_key"], sha256=stored["sha256"], size_bytes=stored["size_bytes"], headers=for_ever
+        )
 
 
 class ServingStatus(NodeView):

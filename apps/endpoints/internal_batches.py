@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.files.storage import default_storage
 from django.core.files.temp import NamedTemporaryFile
-from django.http import FileResponse
+from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -17,6 +17,7 @@ from apps.endpoints.models import Batch
 from apps.endpoints.services.claim_batch import claim_batch
 from apps.endpoints.services.finish_batch import finish_batch
 from apps.endpoints.services.record_batch_progress import record_batch_progress
+from apps.rest.file_responses import stored_file
 from contracts.jobs import LEASE_S, BatchReport, StoredFile
 from contracts.keys import digest_token
 from contracts.problems import Problem
@@ -59,16 +60,17 @@ class BatchJsonView(BatchTokenView):
 
 
 class BatchInput(BatchTokenView):
-    def get(self, request: Request, batch: str) -> FileResponse:
-        return FileResponse(default_storage.open(self.batch(request, batch).input_key))
+    def get(self, request: Request, batch: str) -> HttpResponseBase:
+        held = self.batch(request, batch)
+        return stored_file(request, held.input_key, sha256=held.input_sha256, size_bytes=held.input_bytes)
 
 
 class BatchPackage(BatchTokenView):
-    def get(self, request: Request, batch: str, name: str) -> FileResponse:
+    def get(self, request: Request, batch: str, name: str) -> HttpResponseBase:
         stored = self.batch(request, batch).model_version.files.get(name) if name in PACKAGE_FILES else None
         if stored is None:
             raise Problem("yours:not-found", "There is no such file.")
-        return FileResponse(default_storage.open(stored["storage_key"]))
+        return stored_file(request, stored["storage_key"], sha256=stored["sha256"], size_bytes=stored["size_bytes"])
 
 
 class BatchFile(BatchTokenView):

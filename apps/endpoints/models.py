@@ -12,6 +12,8 @@ from apps.datasets.models import DatasetVersion
 from apps.registry.models import ModelVersion
 from contracts.ids import new_id
 
+DEFAULT_SLO_MS = 100.0  # objective for the p95 of a realtime endpoint
+
 
 class ConfigRevision(models.Model):
     """One row: the revision that serve nodes compare with. Bumped in the transaction of every change that matters."""
@@ -35,7 +37,7 @@ class Endpoint(models.Model):
     latency_class = models.CharField(
         max_length=10, choices=[("realtime", "realtime"), ("batch", "batch")], default="realtime"
     )
-    slo_ms = models.FloatField(default=100.0)
+    slo_ms = models.FloatField(default=DEFAULT_SLO_MS)
     policies = models.JSONField(default=list, blank=True)  # list of serving.RatePolicy dicts
     state = models.CharField(max_length=10, choices=STATES, default="starting")
     state_detail = models.CharField(max_length=300, blank=True)
@@ -116,6 +118,8 @@ class Batch(models.Model):
         DatasetVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     input_key = models.CharField(max_length=200)
+    input_sha256 = models.CharField(max_length=64)
+    input_bytes = models.BigIntegerField(default=0)
     input_format = models.CharField(max_length=10)
     input_name = models.CharField(max_length=255, blank=True)
     rows = models.BigIntegerField(default=0)

@@ -1,5 +1,7 @@
 """Reads of endpoints, their deployments and packages that join or aggregate."""
 
+from typing import Any
+
 from django.db.models import Prefetch, QuerySet
 
 from apps.accounts.models import Organisation
@@ -45,7 +47,7 @@ def batch_or_problem(organisation: Organisation, batch_id: str) -> Batch:
     return batch
 
 
-def package_file(model_sha256: str, name: str) -> dict[str, str] | None:
+def package_file(model_sha256: str, name: str) -> dict[str, Any] | None:
     """Return {"storage_key", "sha256", "size_bytes"} of a file of a deployed package, or None."""
     version = ModelVersion.objects.filter(model_sha256=model_sha256).order_by("id").first()
     return None if version is None else version.files.get(name)

@@ -33,6 +33,7 @@ class EndpointBody(serializers.Serializer[Any]):
     model_version = serializers.CharField(max_length=40)
     latency_class = serializers.ChoiceField(["realtime", "batch"], default="realtime")
     limits = Limit(many=True, required=False)
+    force = serializers.BooleanField(default=False, help_text="Deploy even if the evidence does not pass the gate.")
 
 
 class EndpointChange(serializers.Serializer[Any]):
@@ -40,7 +41,7 @@ class EndpointChange(serializers.Serializer[Any]):
     limits = Limit(many=True, required=False)
     paused = serializers.BooleanField(required=False)
     slo_ms = serializers.FloatField(required=False)
-    force = serializers.BooleanField(default=False, help_text="Deploy even if present callers could not call it.")
+    force = serializers.BooleanField(default=False, help_text="Deploy even if the evidence does not pass the gate.")
 
 
 class EndpointAnswer(serializers.Serializer[Any]):

@@ -68,23 +68,5 @@ def _parse_policy(item: dict[str, Any], where: str, errors: list[dict[str, str]]
     return RatePolicy(name=name, **numbers)
 
 
-def schema_objections(new: dict[str, Any], old: dict[str, Any]) -> list[str]:
-    """Say why callers of the `old` manifest could not call the `new` one. Empty: they can."""
-    objections = []
-    if new.get("task") != old.get("task"):
-        return [f"the task changes from {old.get('task')} to {new.get('task')}"]
-    known = {column["name"]: column for column in old.get("columns", [])}
-    for column in new.get("columns", []):
-        before = known.get(column["name"])
-        if before is None and column.get("required"):
-            objections.append(f"the column {column['name']!r} is new and required")
-        elif before is not None and column["type"] != before["type"]:
-            objections.append(f"the column {column['name']!r} changes from {before['type']} to {column['type']}")
-    lost = set(old.get("meaning", {}).get("classes", [])) - set(new.get("meaning", {}).get("classes", []))
-    if lost:
-        objections.append(f"the classes {', '.join(sorted(lost))} are gone")
-    return objections
-
-
 def _error(location: str, message: str, fix: str) -> dict[str, str]:
     return {"location": location, "message": message, "fix": fix}

@@ -153,8 +153,9 @@ def test_the_bill_is_the_sum_of_what_happened_and_everything_reconciles(road, st
     draft = road.get("/invoices/draft")
     assert draft["total_micros"] == total
     assert sum(line["amount_micros"] for line in draft["lines"]) == total
-    granted = sum(e["amount_micros"] for e in road.balance()["statement"] if e["kind"] in ("grant", "topup"))
-    road.until(lambda: road.balance()["available_micros"], lambda left: left == granted - total, 20, "leases to return")
+    road.until(lambda: road.balance()["held_micros"], lambda held: held == 0, 20, "the leases to return")
+    assert road.balance()["available_micros"] == CREDIT_MICROS - total
+    assert road.balance()["spent_micros"] == total
     assert "0 differences" in stack.manage("reconcile")
 
 

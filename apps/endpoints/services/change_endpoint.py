@@ -11,6 +11,7 @@ from apps.accounts.services.record_audit import record_audit
 from apps.endpoints import rules
 from apps.endpoints.models import Deployment, Endpoint
 from apps.endpoints.queries import version_or_problem
+from apps.endpoints.services.pass_gate import pass_gate
 from contracts.problems import Problem
 
 
@@ -27,8 +28,9 @@ def change_endpoint(
 ) -> Endpoint:
     """Apply the changes in one transaction and return the endpoint as it is then.
 
-    `deployments`: [{"model_version": id, "weight": percent, "shadow": bool}]; the whole new set. A set whose schema
-    breaks present callers is refused unless `force`. Raises yours:stale, yours:invalid, yours:state, yours:not-found.
+    `deployments`: [{"model_version": id, "weight": percent, "shadow": bool}]; the whole new set. A version whose
+    evidence does not pass the gate is refused unless `force`.
+    Raises yours:stale, yours:invalid, yours:state, yours:not-found.
     """
     with transaction.atomic():
         locked = Endpoint.objects.select_for_update().filter(id=endpoint.id, deleted_at=None).first()
@@ -81,18 +83,15 @@ def replace_deployments(endpoint: Endpoint, wanted: Sequence[dict[str, Any]], *,
         raise Problem("yours:invalid", errors=[{"location": "deployments", "message": objection, "fix": "sum to 100"}])
     present = list(endpoint.deployments.filter(retired_at=None).select_related("model_version"))
     if not force:
-        _refuse_breaking(rows, present)
+        _gate(rows, present, endpoint.slo_ms)
     endpoint.deployments.filter(retired_at=None).update(retired_at=timezone.now())
     Deployment.objects.bulk_create(rows)
 
 
-def _refuse_breaking(rows: list[Deployment], present: list[Deployment]) -> None:
-    serving = next((old for old in present if not old.shadow), None)
-    if serving is None:
-        return
+def _gate(rows: list[Deployment], present: list[Deployment], slo_ms: float) -> None:
+    """Only versions that are new on this endpoint are judged: moving weight between present ones needs no gate."""
+    serving = next((old.model_version for old in present if not old.shadow), None)
+    known = {old.model_version_id for old in present}
     for row in rows:
-        objections = rules.schema_objections(row.model_version.manifest, serving.model_version.manifest)
-        if objections:
-            fix = "make a new endpoint for it, or send force: true if your callers are ready"
-            errors = [{"location": "deployments", "message": text, "fix": fix} for text in objections]
-            raise Problem("yours:state", "Present callers could not call this version.", errors=errors)
+        if row.model_version_id not in known and not row.shadow:
+            pass_gate(row.model_version, instead_of=serving, slo_ms=slo_ms)

@@ -9,8 +9,8 @@ from contracts.keys import digest_token, mint_token
 
 _CLAIM = """
 UPDATE endpoints_batch SET state = 'running', fence = fence + 1, attempt = attempt + 1, node_id = %(node)s,
-       batch_token_digest = %(digest)s, lease_until = clock_timestamp() + make_interval(secs => %(lease)s), rows_done = 0,
-       rows_failed = 0, errors = '[]'
+       batch_token_digest = %(digest)s, rows_done = 0, rows_failed = 0,
+       lease_until = clock_timestamp() + make_interval(secs => %(lease)s), errors = '[]'
  WHERE id = (SELECT id FROM endpoints_batch
               WHERE state = 'queued' AND not_before <= clock_timestamp() AND (%(batch)s = '' OR id = %(batch)s)
               ORDER BY created_at FOR UPDATE SKIP LOCKED LIMIT 1)

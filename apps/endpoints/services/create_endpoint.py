@@ -9,7 +9,8 @@ from django.db import IntegrityError, transaction
 from apps.accounts.models import ApiKey, Organisation, User
 from apps.accounts.services.record_audit import record_audit
 from apps.endpoints import rules
-from apps.endpoints.models import Deployment, Endpoint
+from apps.endpoints.models import DEFAULT_SLO_MS, Deployment, Endpoint
+from apps.endpoints.services.pass_gate import pass_gate
 from apps.registry.models import ModelVersion
 from contracts.problems import Problem
 
@@ -21,13 +22,17 @@ def create_endpoint(
     model_version: ModelVersion,
     latency_class: str = "realtime",
     policies: Sequence[dict[str, Any]] | None = None,
+    force: bool = False,
     created_by: User | ApiKey | None = None,
 ) -> Endpoint:
     """Create endpoint and first deployment; serve nodes learn of it by the revision that the insert bumps.
 
-    Raises yours:invalid (name, class, limits), yours:conflict (name taken).
+    Raises yours:invalid (name, class, limits), yours:conflict (name taken), yours:state (the evidence does not pass
+    the gate and `force` is not set).
     """
     clean = _validated(name, latency_class, policies)
+    if not force:
+        pass_gate(model_version, instead_of=None, slo_ms=DEFAULT_SLO_MS)
     try:
         with transaction.atomic():
             endpoint = Endpoint.objects.create(

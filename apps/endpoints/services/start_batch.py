@@ -1,5 +1,6 @@
 """Queue an offline prediction job: keep its input, hold its price, wake a worker."""
 
+import hashlib
 import uuid
 from pathlib import PurePath
 from typing import IO
@@ -56,6 +57,8 @@ def start_batch(
         _keep_input(batch, file, file_name)
     elif dataset_version is not None:
         batch.input_key = dataset_version.canonical_key
+        batch.input_sha256 = dataset_version.canonical_sha256
+        batch.input_bytes = dataset_version.canonical_bytes
         batch.input_format = dataset_version.format
         batch.input_name = dataset_version.file_name
         batch.rows = dataset_version.rows
@@ -79,5 +82,8 @@ def _keep_input(batch: Batch, file: IO[bytes], file_name: str) -> None:
     batch.input_name = PurePath(file_name.replace("\\", "/")).name[:255]
     batch.input_format = input_format(batch.input_name)
     batch.rows = count_rows_at_most(file, batch.input_format)
+    file.seek(0)
+    batch.input_sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    batch.input_bytes = file.tell()
     file.seek(0)
     batch.input_key = default_storage.save(f"batches/{batch.id}/input-{uuid.uuid4().hex}", File(file))

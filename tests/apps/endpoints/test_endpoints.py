@@ -92,7 +92,9 @@ def test_weights_must_sum_to_a_hundred_and_versions_must_exist(people):
 
 def test_a_version_that_breaks_callers_is_refused_unless_forced(people):
     first = a_model_version(people.organisation)
-    stricter = MANIFEST | {"columns": [*MANIFEST["columns"], {"name": "new", "type": "number", "required": True}]}
+    stricter = MANIFEST | {
+        "columns": [*MANIFEST["columns"], {"name": "new", "type": "number", "tensor": "new", "required": True}]
+    }
     second = a_model_version(people.organisation, model=first.model, manifest=stricter)
     client = client_of(people.organisation, people.bob)
     make(client, first)
@@ -100,6 +102,16 @@ def test_a_version_that_breaks_callers_is_refused_unless_forced(people):
     refused = client.patch("/api/v1/endpoints/penguins", change, format="json")
     assert (refused.status_code, refused.json()["code"]) == (409, "yours:state")
     assert client.patch("/api/v1/endpoints/penguins", change | {"force": True}, format="json").status_code == 200
+
+
+def test_a_version_no_better_than_guessing_gets_no_name_unless_forced(people):
+    poor = {"metrics": {"accuracy": 0.5}, "baseline": {"accuracy": 0.5}, "primary_metric": "accuracy"}
+    version = a_model_version(people.organisation, evaluation=poor | {"higher_is_better": True, "rows": 50})
+    client = client_of(people.organisation, people.bob)
+    refused = make(client, version)
+    assert (refused.status_code, refused.json()["errors"][0]["location"]) == (409, "promotion.quality")
+    assert not Endpoint.objects.exists()
+    assert make(client, version, force=True).status_code == 201
 
 
 def test_rollback_brings_back_what_served_before_and_can_be_rolled_back_itself(people):

@@ -34,14 +34,3 @@ def test_each_wrong_limit_is_named_with_its_place():
 def test_two_limits_of_one_name_are_refused():
     _, errors = rules.parse_policies([{"name": "a", "quota": 1, "window_s": 1}] * 2)
     assert errors
-
-
-def test_a_new_required_column_and_a_lost_class_break_callers():
-    old = {"task": "t", "columns": [{"name": "a", "type": "number"}], "meaning": {"classes": ["x", "y"]}}
-    new = {
-        "task": "t",
-        "columns": [{"name": "a", "type": "category"}, {"name": "b", "type": "number", "required": True}],
-        "meaning": {"classes": ["x"]},
-    }
-    assert len(rules.schema_objections(new, old)) == 3
-    assert rules.schema_objections(old, old) == []
