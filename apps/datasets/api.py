@@ -94,14 +94,15 @@ class Versions(APIView):
     def post(self, request: Request, dataset_id: str) -> Response:
         dataset = dataset_of(request.organisation, dataset_id)
         file = _file(request)
-        options = request.data.get("options", "")
+        form: Any = request.data
+        options = form.get("options", "")
         version = receive_upload(
             dataset,
             file=file,
             file_name=file.name or "",
             uploaded_by=actor_of(request),
             options=parse_object(options.encode()) if options else None,
-            expected_sha256=request.data.get("sha256", ""),
+            expected_sha256=form.get("sha256", ""),
         )
         place = f"/api/v1/datasets/{dataset.pk}/versions/{version.pk}"
         return Response(shown_version(version), status=200 if version.is_repeat else 202, headers={"Location": place})
@@ -138,8 +139,9 @@ def _etag(dataset: Dataset) -> str:
 
 def _file(request: Request) -> UploadedFile:
     files: list[Any] = request.FILES.getlist("file") if hasattr(request.FILES, "getlist") else []
-    unknown = sorted(set(request.data) - set(_FORM_FIELDS))
-    if len(files) != 1 or unknown or not all(isinstance(request.data.get(name, ""), str) for name in _FORM_FIELDS[1:]):
+    form: Any = request.data
+    unknown = sorted(set(form) - set(_FORM_FIELDS))
+    if len(files) != 1 or unknown or not all(isinstance(form.get(name, ""), str) for name in _FORM_FIELDS[1:]):
         fault = {
             "location": unknown[0] if unknown else "file",
             "message": "unknown field" if unknown else "exactly one file is needed",

@@ -12,8 +12,8 @@ _MAYBE_TEXT = {"type": ["string", "null"]}
 _TASK = {"type": "string", "enum": ["", *TASKS]}
 
 
-def _object(description: str = "", **properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "description": description, "properties": properties, "required": list(properties)}
+def _object(about: str = "", /, **properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "description": about, "properties": properties, "required": list(properties)}
 
 
 def _list_of(item: dict[str, Any]) -> dict[str, Any]:

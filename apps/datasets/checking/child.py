@@ -22,7 +22,7 @@ from apps.datasets.checking.zip_images import check_images
 def main() -> None:
     """1. read what is asked 2. confine 3. check 4. write the answer."""
     warm()
-    folder = Path.cwd()
+    folder = Path(".")  # relative, because the folders above may be closed to the child's own user
     request = json.loads((folder / "request.json").read_text("utf-8"))
     walls = confine(parent_pid=int(sys.argv[1]), cpu_s=request["cpu_s"], uid=request["uid"])
     answer = examine(folder, request["file_name"], request["options"])
@@ -41,8 +41,9 @@ def examine(folder: Path, file_name: str, options: dict[str, Any]) -> dict[str, 
         found = [*refusal.issues, *notes.issues]
         return {"outcome": "refused", "issues": [issue.as_dict() for issue in found]}
     except (MemoryError, OverflowError) as error:  # more than the limits allow: the file asks for it
-        refusal = Refusal("yours:file-unreadable", f"Reading the file needs more memory than allowed ({error}).")
-        return {"outcome": "refused", "issues": [issue.as_dict() for issue in refusal.issues]}
+        message = f"Reading the file needs more memory than allowed ({error})."
+        too_much = Refusal("yours:file-unreadable", message)
+        return {"outcome": "refused", "issues": [issue.as_dict() for issue in too_much.issues]}
     return {"outcome": "ready", **asdict(report), "issues": [issue.as_dict() for issue in notes.issues]}
 
 

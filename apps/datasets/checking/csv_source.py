@@ -24,8 +24,6 @@ _SAMPLE_LINES = 60
 class CsvSource:
     """`names`, then `batches()` as often as needed."""
 
-    is_text = True
-
     def __init__(self, path: Path, file_name: str, folder: Path, notes: Notes) -> None:
         self._text = to_utf8(path, folder, notes)
         first, self._blank_lines = _first_line(self._text.path)

@@ -132,6 +132,8 @@ class TypedEvidence:
             column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
         elif pa.types.is_decimal(column.type) or pa.types.is_uint64(column.type):
             self.is_whole = False
+        elif pa.types.is_timestamp(column.type):
+            column = pc.cast(column, pa.int64())  # nanoseconds have no datetime in Python
         self.missing += column.null_count
         tally = pc.value_counts(column.drop_null())
         self.distinct.add(tally.field("values").to_pylist(), tally.field("counts").to_pylist())

@@ -1,4 +1,4 @@
-"""Streams JSON lines as batches of text columns. Numbers keep their digits; doubled names and non-objects are refused."""
+"""Streams JSON lines as batches of text columns. Numbers keep their digits; doubled names are refused."""
 
 import json
 from collections.abc import Iterator
@@ -19,8 +19,6 @@ _BATCH_CHARS = 8 * limits.MIB
 
 class JsonLinesSource:
     """The union of all keys makes the columns; a key that a line lacks is missing there."""
-
-    is_text = True
 
     def __init__(self, path: Path, folder: Path, notes: Notes) -> None:
         self._path = to_utf8(path, folder, notes).path

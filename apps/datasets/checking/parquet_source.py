@@ -22,8 +22,6 @@ _FOOTER_ITEMS = 4_000_000
 class ParquetSource:
     """`names`, `schema`, then `batches()` of plain columns: text stays dictionary-encoded while its size is judged."""
 
-    is_text = False
-
     def __init__(self, path: Path, notes: Notes) -> None:
         self._path = path
         try:

@@ -80,16 +80,15 @@ def _format(head: bytes, file_name: str) -> str:
 
 
 def unpack_gzip(source: Path, target: Path) -> None:
-    """Unpack within the caps on size and ratio; a bomb is refused long before the disk notices."""
-    packed = source.stat().st_size
-    most = max(limits.UNPACK_RATIO_FREE_BYTES, min(limits.UNPACKED_BYTES, packed * limits.UNPACK_RATIO))
+    """Unpack within the caps on size and on the ratio so far; a bomb is refused long before the disk notices."""
     written = 0
     try:
-        with gzip.open(source, "rb") as packed_file, target.open("wb") as plain:
+        with source.open("rb") as raw, gzip.open(raw, "rb") as packed_file, target.open("wb") as plain:
             while block := packed_file.read(limits.MIB):
                 written += len(block)
+                most = max(limits.UNPACK_RATIO_FREE_BYTES, min(limits.UNPACKED_BYTES, raw.tell() * limits.UNPACK_RATIO))
                 if written > most:
-                    raise Refusal("yours:gzip-too-large", f"{packed:,} bytes unpack to more than {most:,}.")
+                    raise Refusal("yours:gzip-too-large", f"Its first {raw.tell():,} bytes unpack to {written:,}.")
                 plain.write(block)
     except (OSError, EOFError, zlib.error) as error:
         raise Refusal("yours:file-unreadable", f"The gzip data is damaged ({error}).") from error

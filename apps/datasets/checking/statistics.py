@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from apps.datasets.checking.cleaning import cell
+from apps.datasets.checking.distinct import different
 
 SAMPLE_ROWS = 50_000
 _SAMPLE_CELLS = 20_000_000
@@ -76,7 +77,10 @@ def survey(path: Path) -> Survey:
         rows, names = file.metadata.num_rows, file.schema_arrow.names
         step = max(1, -(-rows // min(SAMPLE_ROWS, max(1000, _SAMPLE_CELLS // len(names)))))
         ranges = {name: Range() for name in names}
-        parts, prints, preview, seen = [], [], {}, 0
+        parts: list[pa.RecordBatch] = []
+        prints: list[np.ndarray] = []
+        preview: dict[str, Any] = {}
+        seen = 0
         for batch in file.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
             for name, column in zip(names, batch.columns, strict=True):
                 ranges[name].add(column)
@@ -87,7 +91,7 @@ def survey(path: Path) -> Survey:
             seen += batch.num_rows
         hashes = np.concatenate(prints) if prints else np.empty(0, np.uint64)
         sample = pa.Table.from_batches(parts, file.schema_arrow)
-    return Survey(rows, ranges, sample, len(hashes) - len(np.unique(hashes)), len(hashes), preview)
+    return Survey(rows, ranges, sample, len(hashes) - len(different(hashes)), len(hashes), preview)
 
 
 def _preview(batch: pa.RecordBatch) -> dict[str, Any]:
@@ -112,7 +116,7 @@ def _fingerprints(batch: pa.RecordBatch) -> np.ndarray:
 def _column_prints(column: pa.Array) -> np.ndarray:
     if pa.types.is_string(column.type):
         coded = column.dictionary_encode()
-        words = np.fromiter((hash(word) & 0xFFFFFFFFFFFFFFFF for word in coded.dictionary.to_pylist()), np.uint64)
+        words = np.fromiter(map(hash, coded.dictionary.to_pylist()), np.int64).view(np.uint64)
         return np.append(words, np.uint64(7))[pc.fill_null(coded.indices, len(words)).to_numpy()]
     if pa.types.is_floating(column.type):
         return pc.fill_null(column, float("nan")).to_numpy(zero_copy_only=False).view(np.uint64)

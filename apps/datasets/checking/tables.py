@@ -73,7 +73,9 @@ def _gather(source: Source, missing: tuple[str, ...]) -> Evidence:
     capacity = max(200, min(20_000, _DISTINCT_TOTAL // len(source.names)))
     found: Evidence = {}
     for name in source.names:
-        kind = "" if source.is_text else _kind(source.schema.field(source.names.index(name)).type)
+        kind = ""
+        if isinstance(source, ParquetSource):
+            kind = _kind(source.schema.field(source.names.index(name)).type)
         found[name] = TypedEvidence(kind, capacity) if kind else TextEvidence(missing, capacity)
     try:
         for batch in source.batches():

@@ -102,7 +102,8 @@ def _read_directory(file: BinaryIO, directory: _Directory) -> list[Entry]:
         raise Refusal("yours:zip-entries", f"The ZIP's directory has {directory.size:,} bytes.")
     file.seek(directory.at)
     raw = file.read(directory.size)
-    entries, at = [], 0
+    entries: list[Entry] = []
+    at = 0
     while at < len(raw):
         if len(raw) - at < _CENTRAL.size or len(entries) > directory.entries:
             raise _unreadable("The ZIP's directory is damaged.")

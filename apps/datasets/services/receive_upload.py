@@ -58,6 +58,7 @@ class HashingStream(File):
 
     def __init__(self, source: IO[bytes] | File, *, most_bytes: int) -> None:
         super().__init__(source, name="upload")
+        self._source = source
         self._most_bytes = most_bytes
         self._digest = hashlib.sha256()
         self.bytes_read = 0
@@ -66,7 +67,7 @@ class HashingStream(File):
             raise _too_large(most_bytes)
 
     def read(self, amount: int = -1) -> bytes:
-        chunk: bytes = self.file.read(amount if amount >= 0 else self._most_bytes + 1)
+        chunk: bytes = self._source.read(amount if amount >= 0 else self._most_bytes + 1)
         self.bytes_read += len(chunk)
         if self.bytes_read > self._most_bytes:
             raise _too_large(self._most_bytes)
