@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import BigIntegerField, Case, Count, F, Sum, When
+from django.db.models import BigIntegerField, Case, Count, Sum, When
 from django.db.models.functions import Coalesce, TruncDate
 
 from apps.accounts.models import Organisation
@@ -81,7 +81,3 @@ def months_with_usage(organisation: Organisation, *, before: date) -> list[date]
     """Return open months before `before` that have usage to bill, oldest first."""
     months = UsageEvent.objects.of(organisation).filter(period__gte=open_from(organisation), period__lt=before)
     return list(months.order_by("period").values_list("period", flat=True).distinct())
-
-
-def recent_usage(organisation: Organisation, *, limit: int = 50) -> list[UsageEvent]:
-    return list(UsageEvent.objects.of(organisation).order_by(F("occurred_at").desc(), "-pk")[:limit])

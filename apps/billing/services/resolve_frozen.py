@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Sum
 from django.utils import timezone
 
 from apps.billing.models import StripeCustomer, StripePush
@@ -59,8 +58,3 @@ def _meter_id() -> str:
         if meter.event_name == settings.STRIPE_METER_EVENT_NAME:
             return str(meter.id)
     return ""
-
-
-def frozen_micros() -> int:
-    """Return what Stripe may not have been told; shown in the console."""
-    return int(StripePush.objects.filter(state="frozen").aggregate(total=Sum("amount_micros"))["total"] or 0)

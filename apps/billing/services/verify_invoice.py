@@ -1,6 +1,8 @@
 """Checks a stored invoice: its usage file by itself, and the file against the invoice and its lines."""
 
 import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from django.core.files.storage import default_storage
 
@@ -32,7 +34,7 @@ def verify_invoice(invoice: Invoice) -> list[str]:
     return found
 
 
-def _hashed(file, digest):  # type: ignore[no-untyped-def]
+def _hashed(file: Iterable[bytes], digest: Any) -> Iterator[bytes]:
     for line in file:
         digest.update(line)
         yield line
