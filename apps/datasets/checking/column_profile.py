@@ -79,7 +79,10 @@ def _histogram(numbers: np.ndarray) -> dict[str, Any] | None:
     low, high = float(numbers.min()), float(numbers.max())
     if not np.isfinite(high - low):
         return None
-    counts, edges = np.histogram(numbers, bins=_BINS, range=(low, high if high > low else low + 1))
+    edges = np.linspace(low, high, _BINS + 1)
+    if not (np.diff(edges) > 0).all():  # one value, or huge ones that differ in the last digit only
+        return {"edges": [low, high], "counts": [len(numbers)]}
+    counts, _edges = np.histogram(numbers, bins=edges)
     return {"edges": [float(edge) for edge in edges], "counts": [int(count) for count in counts]}
 
 

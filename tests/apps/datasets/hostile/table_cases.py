@@ -86,6 +86,11 @@ _text(
     table("x,label", "1{n:02d}45678901234567890123456,{c}"),
     notice="data:number-rounded",
 )
+_text(
+    "c11 numbers at the edge of what fits",
+    READY,
+    table("x,y,z,label", "1.7e308,-1.7e308,4e-324,{c}") + "-1.7e308,1e16,5,a\n",
+)
 _text("c11 decimal commas", READY, table("x;label", "{n},25;{c}"), notice="data:decimal-comma")
 _text(
     "c11 a stray word among numbers",
