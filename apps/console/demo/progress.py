@@ -40,12 +40,13 @@ def describe_run(run: dict[str, Any]) -> str:
     parts = [f"          {run['state']:<10} {100 * (run.get('progress') or 0):3.0f} %"]
     if run["state"] == "queued":
         queue = run.get("queue") or {}
-        parts.append(f"position {queue.get('position')}: {queue.get('reason') or 'waiting for a worker'}")
+        place = f"position {queue['position']}: " if queue.get("position") else ""
+        parts.append(place + (queue.get("reason") or "waiting for a worker"))
     if candidates:
         parts.append(f"{len(done)} of {len(candidates)} candidates")
     if best and best.get("metrics"):
         name, value = next(iter(best["metrics"].items()))
         parts.append(f"best {best['family']} {name} {value:.3f}")
     if run.get("eta_seconds") is not None and run["state"] not in ("succeeded", "failed", "cancelled"):
-        parts.append(f"about {run['eta_seconds']:.0f} s left")
+        parts.append(f"about {max(0, run['eta_seconds']):.0f} s left")
     return " · ".join(parts)

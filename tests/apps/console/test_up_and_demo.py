@@ -99,7 +99,7 @@ def _platform(folder: Path) -> Iterator[subprocess.Popen[str]]:
 @pytest.mark.timeout(600)
 def test_the_demo_tells_its_story_and_a_second_time_quickly_without_duplicates(tmp_path: Path) -> None:
     env = environment(tmp_path)
-    first = run("demo", "--once", "--seconds", "15", env=env)
+    first = run("demo", "--once", "--seconds", "40", env=env)
     assert first.returncode == 0, first.stdout + first.stderr
     for step in ("upload:", "checked:", "trained:", "deploy:", "predict:", "charged:", "invoice preview", "log in"):
         assert step in first.stdout, first.stdout
