@@ -8,7 +8,6 @@ from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -29,6 +28,7 @@ from apps.billing.services.start_top_up import start_top_up
 from apps.ledger.models import Budget
 from apps.ledger.queries import statement_of
 from apps.ledger.services.open_wallet import credit_wallet
+from apps.rest.authentication import OrganisationRequest
 from apps.rest.etags import etag_of, require_match
 from apps.rest.idempotency import idempotent
 from apps.rest.paging import page
@@ -58,7 +58,7 @@ class TopUpRequest(StrictSerializer):
 
 class Invoices(APIView):
     @extend_schema(operation_id="list_invoices", description="Closed months, newest first; `draft` is the present one.")
-    def get(self, request: Request) -> Response:
+    def get(self, request: OrganisationRequest) -> Response:
         answer = page(request, Invoice.objects.of(request.organisation), shown_invoice)
         answer.data["draft"] = shown_statement(draft_invoice(request.organisation))
         return answer
@@ -66,7 +66,7 @@ class Invoices(APIView):
 
 class OneInvoice(APIView):
     @extend_schema(operation_id="get_invoice", description="`draft` as id computes the present month.")
-    def get(self, request: Request, invoice_id: str) -> Response:
+    def get(self, request: OrganisationRequest, invoice_id: str) -> Response:
         if invoice_id == "draft":
             return Response(shown_statement(draft_invoice(request.organisation), with_lines=True))
         return Response(shown_invoice(_invoice(request, invoice_id), with_lines=True))
@@ -74,7 +74,7 @@ class OneInvoice(APIView):
 
 class InvoiceUsageFile(APIView):
     @extend_schema(operation_id="get_invoice_usage", responses={(200, "application/jsonl"): OpenApiTypes.BINARY})
-    def get(self, request: Request, invoice_id: str) -> FileResponse:
+    def get(self, request: OrganisationRequest, invoice_id: str) -> FileResponse:
         if invoice_id == "draft":
             raise Problem("yours:state", "The signed usage file is made when the month is closed.", status=409)
         invoice = _invoice(request, invoice_id)
@@ -87,13 +87,13 @@ class Budgets(APIView):
     scopes = {"POST": "billing"}
 
     @extend_schema(operation_id="list_budgets")
-    def get(self, request: Request) -> Response:
+    def get(self, request: OrganisationRequest) -> Response:
         budgets = Budget.objects.of(request.organisation).filter(deleted_at=None).select_related("organisation")
         return page(request, budgets, _budget_answer)
 
     @extend_schema(operation_id="create_budget", request=BudgetRequest)
     @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: OrganisationRequest) -> Response:
         budget = set_budget(request.organisation, **parsed(BudgetRequest, request), by=actor_of(request))
         answer = _budget_answer(budget)
         location = f"/api/v1/budgets/{budget.pk}"
@@ -104,20 +104,20 @@ class OneBudget(APIView):
     scopes = {"PATCH": "billing", "DELETE": "billing"}
 
     @extend_schema(operation_id="get_budget")
-    def get(self, request: Request, budget_id: str) -> Response:
+    def get(self, request: OrganisationRequest, budget_id: str) -> Response:
         answer = _budget_answer(_budget(request, budget_id))
         return Response(answer, headers={"ETag": etag_of(_state(answer))})
 
     @extend_schema(operation_id="change_budget", request=BudgetChange)
     @transaction.atomic
-    def patch(self, request: Request, budget_id: str) -> Response:
+    def patch(self, request: OrganisationRequest, budget_id: str) -> Response:
         budget = _budget(request, budget_id, is_locked=True)
         require_match(request, _state(_budget_answer(budget)))
         answer = _budget_answer(change_budget(budget, **parsed(BudgetChange, request), by=actor_of(request)))
         return Response(answer, headers={"ETag": etag_of(_state(answer))})
 
     @extend_schema(operation_id="delete_budget", responses={204: None})
-    def delete(self, request: Request, budget_id: str) -> Response:
+    def delete(self, request: OrganisationRequest, budget_id: str) -> Response:
         delete_budget(_budget(request, budget_id), by=actor_of(request))
         return Response(status=204)
 
@@ -126,7 +126,7 @@ class Credits(APIView):
     scopes = {"POST": "billing"}
 
     @extend_schema(operation_id="get_credits", description="The credit left, and a page of what moved it.")
-    def get(self, request: Request) -> Response:
+    def get(self, request: OrganisationRequest) -> Response:
         wallet = credit_wallet(request.organisation)
         answer = page(request, statement_of(request.organisation), shown_credit_entry)
         wallet_part = {
@@ -140,28 +140,28 @@ class Credits(APIView):
 
     @extend_schema(operation_id="buy_credits", request=TopUpRequest, description="Pay at `checkout_url`.")
     @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: OrganisationRequest) -> Response:
         top_up = start_top_up(request.organisation, **parsed(TopUpRequest, request))
         return Response(shown_top_up(top_up), status=201, headers={"Location": f"/api/v1/credits/{top_up.pk}"})
 
 
 class OneTopUp(APIView):
     @extend_schema(operation_id="get_top_up")
-    def get(self, request: Request, top_up_id: str) -> Response:
+    def get(self, request: OrganisationRequest, top_up_id: str) -> Response:
         top_up = TopUp.objects.of(request.organisation).filter(pk=top_up_id).first()
         if top_up is None:
             raise Problem("yours:not-found")
         return Response(shown_top_up(top_up))
 
 
-def _invoice(request: Request, invoice_id: str) -> Invoice:
+def _invoice(request: OrganisationRequest, invoice_id: str) -> Invoice:
     invoice = Invoice.objects.of(request.organisation).filter(pk=invoice_id).first()
     if invoice is None:
         raise Problem("yours:not-found")
     return invoice
 
 
-def _budget(request: Request, budget_id: str, *, is_locked: bool = False) -> Budget:
+def _budget(request: OrganisationRequest, budget_id: str, *, is_locked: bool = False) -> Budget:
     budgets = Budget.objects.of(request.organisation).filter(pk=budget_id, deleted_at=None)
     found = (budgets.select_for_update(no_key=True) if is_locked else budgets).first()
     if found is None:

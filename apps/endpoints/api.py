@@ -3,7 +3,6 @@
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -14,6 +13,7 @@ from apps.endpoints.services.change_endpoint import change_endpoint
 from apps.endpoints.services.create_endpoint import create_endpoint
 from apps.endpoints.services.delete_endpoint import delete_endpoint
 from apps.endpoints.services.rollback_endpoint import rollback_endpoint
+from apps.rest.authentication import OrganisationRequest
 from apps.rest.etags import etag_of, require_match
 from apps.rest.idempotency import idempotent
 from apps.rest.paging import page
@@ -32,13 +32,13 @@ def answer(endpoint: Endpoint, status: int = 200) -> Response:
 @extend_schema(tags=["endpoints"])
 class Endpoints(APIView):
     @extend_schema(operation_id="endpoints_list", responses=EndpointAnswer(many=True))
-    def get(self, request: Request) -> Response:
+    def get(self, request: OrganisationRequest) -> Response:
         """List the organisation's endpoints, newest first."""
         return page(request, living_endpoints(request.organisation), endpoint_json)
 
     @extend_schema(operation_id="endpoints_create", request=EndpointBody, responses={201: EndpointAnswer})
     @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: OrganisationRequest) -> Response:
         """Give a model version a name that answers. It is `starting` until a server has loaded it."""
         body = EndpointBody(data=request.data)
         body.is_valid(raise_exception=True)
@@ -58,12 +58,12 @@ class Endpoints(APIView):
 @extend_schema(tags=["endpoints"])
 class EndpointDetail(APIView):
     @extend_schema(operation_id="endpoints_get", responses=EndpointAnswer)
-    def get(self, request: Request, endpoint: str) -> Response:
+    def get(self, request: OrganisationRequest, endpoint: str) -> Response:
         """One endpoint, by id or name."""
         return answer(endpoint_or_problem(request.organisation, endpoint))
 
     @extend_schema(operation_id="endpoints_change", request=EndpointChange, responses=EndpointAnswer)
-    def patch(self, request: Request, endpoint: str) -> Response:
+    def patch(self, request: OrganisationRequest, endpoint: str) -> Response:
         """Change deployments, limits, pace; pause or resume. Honours If-Match."""
         found = endpoint_or_problem(request.organisation, endpoint)
         require_match(request, etag(found))
@@ -83,7 +83,7 @@ class EndpointDetail(APIView):
         return answer(changed)
 
     @extend_schema(operation_id="endpoints_delete", responses={204: None})
-    def delete(self, request: Request, endpoint: str) -> Response:
+    def delete(self, request: OrganisationRequest, endpoint: str) -> Response:
         """Delete an endpoint. Its name becomes free; its usage stays on the bill."""
         delete_endpoint(endpoint_or_problem(request.organisation, endpoint), by=actor_of(request))
         return Response(status=204)
@@ -93,7 +93,7 @@ class EndpointDetail(APIView):
 class EndpointRollback(APIView):
     @extend_schema(operation_id="endpoints_rollback", request=None, responses=EndpointAnswer)
     @idempotent
-    def post(self, request: Request, endpoint: str) -> Response:
+    def post(self, request: OrganisationRequest, endpoint: str) -> Response:
         """Deploy again what served before the present version."""
         found = endpoint_or_problem(request.organisation, endpoint)
         return answer(rollback_endpoint(found, by=actor_of(request)))

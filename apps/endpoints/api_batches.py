@@ -7,16 +7,16 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.parsers import FormParser, MultiPartParser
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.datasets.models import DatasetVersion
 from apps.endpoints.models import Batch
-from apps.endpoints.queries import batch_or_problem, endpoint_or_problem, version_or_problem
+from apps.endpoints.queries import batch_or_problem, endpoint_or_problem, main_deployment, version_or_problem
 from apps.endpoints.represent import BatchAnswer, batch_json
 from apps.endpoints.services.cancel_batch import cancel_batch
 from apps.endpoints.services.start_batch import start_batch
+from apps.rest.authentication import OrganisationRequest
 from apps.rest.file_responses import stored_file
 from apps.rest.idempotency import idempotent
 from apps.rest.paging import page
@@ -37,13 +37,13 @@ class Batches(APIView):
     parser_classes = (StrictJSONParser, MultiPartParser, FormParser)
 
     @extend_schema(operation_id="batches_list", responses=BatchAnswer(many=True))
-    def get(self, request: Request) -> Response:
+    def get(self, request: OrganisationRequest) -> Response:
         """List the organisation's batches, newest first."""
         return page(request, Batch.objects.of(request.organisation), batch_json)
 
     @extend_schema(operation_id="batches_create", request=BatchBody, responses={202: BatchAnswer})
     @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: OrganisationRequest) -> Response:
         """Predict a whole file offline. The price of all rows is held; answered rows are charged."""
         body = BatchBody(data=request.data)
         body.is_valid(raise_exception=True)
@@ -61,10 +61,10 @@ class Batches(APIView):
         )
         return Response(batch_json(batch), status=202)
 
-    def _model(self, request: Request, values: dict[str, Any]) -> tuple[Any, Any]:
+    def _model(self, request: OrganisationRequest, values: dict[str, Any]) -> tuple[Any, Any]:
         if values.get("endpoint"):
             endpoint = endpoint_or_problem(request.organisation, values["endpoint"])
-            main = max((d for d in endpoint.present if not d.shadow), key=lambda d: d.weight, default=None)
+            main = main_deployment(endpoint)
             if main is None:
                 raise Problem("yours:state", "The endpoint has no deployment.")
             return endpoint, main.model_version
@@ -73,7 +73,7 @@ class Batches(APIView):
         error = {"location": "endpoint", "message": "is missing", "fix": "send endpoint or model_version"}
         raise Problem("yours:invalid", errors=[error])
 
-    def _dataset_version(self, request: Request, values: dict[str, Any]) -> DatasetVersion | None:
+    def _dataset_version(self, request: OrganisationRequest, values: dict[str, Any]) -> DatasetVersion | None:
         if not values.get("dataset_version"):
             return None
         found = DatasetVersion.objects.of(request.organisation).filter(id=values["dataset_version"]).first()
@@ -85,7 +85,7 @@ class Batches(APIView):
 @extend_schema(tags=["batches"])
 class BatchDetail(APIView):
     @extend_schema(operation_id="batches_get", responses=BatchAnswer)
-    def get(self, request: Request, batch: str) -> Response:
+    def get(self, request: OrganisationRequest, batch: str) -> Response:
         """One batch: state, progress, the rows that failed, the link to its result."""
         return Response(batch_json(batch_or_problem(request.organisation, batch)))
 
@@ -94,7 +94,7 @@ class BatchDetail(APIView):
 class BatchCancel(APIView):
     @extend_schema(operation_id="batches_cancel", request=None, responses=BatchAnswer)
     @idempotent
-    def post(self, request: Request, batch: str) -> Response:
+    def post(self, request: OrganisationRequest, batch: str) -> Response:
         """Stop a batch. A waiting one stops at once, a running one within seconds; neither is charged."""
         found = batch_or_problem(request.organisation, batch)
         return Response(batch_json(cancel_batch(found, by=actor_of(request))))
@@ -103,7 +103,7 @@ class BatchCancel(APIView):
 @extend_schema(tags=["batches"])
 class BatchResult(APIView):
     @extend_schema(operation_id="batches_result", responses={(200, "text/csv"): OpenApiTypes.BINARY})
-    def get(self, request: Request, batch: str) -> HttpResponseBase:
+    def get(self, request: OrganisationRequest, batch: str) -> HttpResponseBase:
         """The predictions, one line per input row, in input order."""
         found = batch_or_problem(request.organisation, batch)
         if not found.result_key:

@@ -5,7 +5,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.compute.authentication import NodeAuthentication
+from apps.compute.authentication import IsNode, NodeAuthentication, node_of
 from apps.endpoints.queries import package_file
 from apps.endpoints.services.publish_config import build_config, current_revision
 from apps.endpoints.services.record_serving_status import record_serving_status
@@ -16,19 +16,15 @@ from contracts.wire import to_wire
 PACKAGE_FILES = ("model.onnx", "manifest.json")
 
 
-class NodeView(APIView):
-    """Answers nodes only; the token says which."""
+class ServeNodeView(APIView):
+    """Answers serve nodes only; the token says which."""
 
     authentication_classes = (NodeAuthentication,)
-    permission_classes = ()
-
-    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
-        super().initial(request, *args, **kwargs)
-        if request.auth is None:
-            raise Problem("yours:not-authenticated", "Send the node's token.")
+    permission_classes = (IsNode,)
+    node_kind = "serve"
 
 
-class Config(NodeView):
+class Config(ServeNodeView):
     def get(self, request: Request) -> Response:
         revision = current_revision()
         if request.query_params.get("after") == str(revision):
@@ -36,7 +32,7 @@ class Config(NodeView):
         return Response(to_wire(build_config(revision)))
 
 
-class PackageFile(NodeView):
+class PackageFile(ServeNodeView):
     def get(self, request: Request, sha256: str, name: str) -> HttpResponseBase:
         stored = package_file(sha256, name) if name in PACKAGE_FILES else None
         if stored is None:
@@ -47,14 +43,14 @@ class PackageFile(NodeView):
         )
 
 
-class ServingStatus(NodeView):
+class ServingStatus(ServeNodeView):
     def post(self, request: Request) -> Response:
         body = request.data if isinstance(request.data, dict) else {}
         endpoints = body.get("endpoints")
         if not isinstance(endpoints, list) or not isinstance(body.get("revision"), int):
             raise Problem("yours:malformed", "Send {boot, revision, endpoints: […]}.")
         record_serving_status(
-            request.auth,
+            node_of(request),
             boot=str(body.get("boot", ""))[:60],
             revision=body["revision"],
             endpoints=[item for item in endpoints if isinstance(item, dict)],

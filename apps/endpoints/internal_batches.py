@@ -12,7 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.endpoints.internal import PACKAGE_FILES, NodeView
+from apps.compute.authentication import IsNode, NodeAuthentication, node_of
+from apps.endpoints.internal import PACKAGE_FILES
 from apps.endpoints.models import Batch
 from apps.endpoints.services.claim_batch import claim_batch
 from apps.endpoints.services.finish_batch import finish_batch
@@ -27,10 +28,14 @@ MAX_RESULT_BYTES = 4 * 1024**3
 RESULT_NAME = re.compile(r"[a-z0-9._-]{1,80}")
 
 
-class BatchClaim(NodeView):
+class BatchClaim(APIView):
+    authentication_classes = (NodeAuthentication,)
+    permission_classes = (IsNode,)
+    node_kind = "batch"
+
     def post(self, request: Request) -> Response:
         wanted = request.data.get("batch_id", "") if isinstance(request.data, dict) else ""
-        job = claim_batch(request.auth, batch_id=str(wanted or ""))
+        job = claim_batch(node_of(request), batch_id=str(wanted or ""))
         return Response(status=204) if job is None else Response(to_wire(job))
 
 

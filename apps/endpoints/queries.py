@@ -22,6 +22,11 @@ def present_deployments() -> QuerySet[Deployment]:
     )
 
 
+def main_deployment(endpoint: Endpoint) -> Deployment | None:
+    """The present deployment that takes most of the traffic."""
+    return endpoint.deployments.filter(retired_at=None, shadow=False).order_by("-weight", "id").first()
+
+
 def endpoint_or_problem(organisation: Organisation, id_or_name: str) -> Endpoint:
     """Find by id, else by name. Raises yours:not-found."""
     field = "id" if id_or_name.startswith("ep_") else "name"

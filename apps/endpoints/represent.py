@@ -69,7 +69,9 @@ class BatchAnswer(serializers.Serializer[Any]):
     rows = serializers.IntegerField(help_text="At most; newlines inside quotes count until the file is read.")
     rows_done = serializers.IntegerField()
     rows_failed = serializers.IntegerField()
-    errors = serializers.ListField(child=serializers.DictField(), help_text="The first 100 rows that failed.")
+    errors = serializers.ListField(  # type: ignore[assignment]  # a field of ours, not the serializer's own property
+        child=serializers.DictField(), help_text="The first 100 rows that failed."
+    )
     cost_micros = serializers.IntegerField()
     result_url = serializers.CharField(allow_null=True)
     error = serializers.DictField(allow_null=True)

@@ -6,13 +6,13 @@ from typing import Any
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.metering.models import UsageEvent
 from apps.metering.queries import GROUPS, usage_by
 from apps.metering.rules import month_of, month_start
+from apps.rest.authentication import OrganisationRequest
 from contracts.problems import Problem
 
 _LONGEST = timedelta(days=400)
@@ -27,7 +27,7 @@ class Usage(APIView):
             OpenApiParameter("group_by", str, description="Comma-separated: day, endpoint, key, model_version, run"),
         ],
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: OrganisationRequest) -> Response:
         start = _moment(request, "from") or month_start(month_of(timezone.now()))
         end = _moment(request, "to", is_end=True) or timezone.now() + timedelta(microseconds=1)
         if not start <= end <= start + _LONGEST:
@@ -53,7 +53,7 @@ class Usage(APIView):
 
 class OneUsage(APIView):
     @extend_schema(operation_id="get_usage")
-    def get(self, request: Request, usage_id: str) -> Response:
+    def get(self, request: OrganisationRequest, usage_id: str) -> Response:
         event = UsageEvent.objects.of(request.organisation).filter(pk=usage_id).first()
         if event is None:
             raise Problem("yours:not-found", "There is no such usage here; it arrives within seconds of the answer.")
@@ -80,7 +80,7 @@ def shown_event(event: UsageEvent) -> dict[str, Any]:
     }
 
 
-def _moment(request: Request, name: str, *, is_end: bool = False) -> datetime | None:
+def _moment(request: OrganisationRequest, name: str, *, is_end: bool = False) -> datetime | None:
     text = request.query_params.get(name, "").replace(" ", "+")  # an unescaped + of an offset arrives as a space
     if not text:
         return None
