@@ -89,6 +89,11 @@ def duration(seconds: int | float | None) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
+def window(seconds: int) -> str:
+    """The span of a rate limit: `minute`, `hour`, `90 s`."""
+    return {1: "second", 60: "minute", 3600: "hour", 86_400: "day"}.get(seconds) or duration(seconds)
+
+
 def percent(share: float | None) -> str:
     """A share of one as a percentage; tiny shares are not rounded to nothing."""
     if share is None or share == "":

@@ -1,5 +1,7 @@
 """Settings of an endpoint: limits, pace, pause, delete."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,8 +19,13 @@ from apps.endpoints.services.delete_endpoint import delete_endpoint
 def settings_page(request: HttpRequest, organisation: str, endpoint_id: str) -> HttpResponse:
     endpoint = endpoint_or_problem(request.organisation, endpoint_id)
     return _page(
-        request, endpoint, LimitFormSet(initial=endpoint.policies), PaceForm(initial={"slo_ms": endpoint.slo_ms})
+        request, endpoint, LimitFormSet(initial=_shown_limits(endpoint)), PaceForm(initial={"slo_ms": endpoint.slo_ms})
     )
+
+
+def _shown_limits(endpoint: Endpoint) -> list[dict[str, Any]]:
+    """A burst of 0 means the quota itself and is shown as an empty field."""
+    return [policy | {"burst": policy.get("burst") or None} for policy in endpoint.policies]
 
 
 def _page(request: HttpRequest, endpoint: Endpoint, limits: LimitFormSet, pace: PaceForm) -> HttpResponse:
@@ -53,7 +60,7 @@ def change_pace(request: HttpRequest, organisation: str, endpoint_id: str) -> Ht
     ):
         messages.success(request, "The pace is published.")
         return redirect("endpoints:e-settings", organisation, endpoint_id)
-    return _page(request, endpoint, LimitFormSet(initial=endpoint.policies), form)
+    return _page(request, endpoint, LimitFormSet(initial=_shown_limits(endpoint)), form)
 
 
 @require_POST

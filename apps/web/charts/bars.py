@@ -67,13 +67,13 @@ def day_bars(days: Sequence[tuple[date, int]], currency: str, label: str) -> Saf
     """Amounts per day in micros."""
     if not days:
         return SafeString("")
-    width, height, left, bottom = 760, 220, 64, 190
+    width, height, left, bottom = 760, 230, 84, 194
     highest = max(micros for _, micros in days)
     steps = ticks(0, highest, 3) if highest else [0.0]
     y = Axis(0, steps[-1] or 1, bottom, 14)
     slot = (width - 8 - left) / len(days)
     bars, names = [], []
-    every = max(1, len(days) // 8)
+    every = max(1, len(days) // 5)
     for index, (day, micros) in enumerate(days):
         start, top = left + index * slot, y.place(micros)
         title = f"{day.day} {day:%B}: {money(micros, currency)}"

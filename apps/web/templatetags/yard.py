@@ -17,6 +17,7 @@ register = template.Library()
 register.filter("money", numbers.money)
 register.filter("count", numbers.count)
 register.filter("duration", numbers.duration)
+register.filter("window", numbers.window)
 register.filter("percent", numbers.percent)
 register.filter("when", numbers.when)
 register.filter("metric", numbers.metric)
@@ -92,6 +93,18 @@ def words(name: str) -> str:
 @register.filter
 def lookup(mapping: Any, key: Any) -> Any:
     return mapping.get(key, "") if isinstance(mapping, dict) else ""
+
+
+@register.filter
+def plain(value: Any) -> str:
+    """A JSON value in words: lists joined, nothing as a dash."""
+    if isinstance(value, list):
+        return ", ".join(plain(item) for item in value) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {plain(item)}" for key, item in value.items())
+    if value is None or value == "":
+        return "–"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 @register.filter
