@@ -19,7 +19,8 @@ from contracts.jobs import BATCH_QUEUE, WAKE_BATCH_TASK, WAKE_TRAINER_TASK
 from workers.control import NodeControl
 from workers.node import Node
 
-app = Celery("workers", broker=os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"))
+# fixups=(): where DJANGO_SETTINGS_MODULE happens to be set, Celery would load Django.
+app = Celery("workers", broker=os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"), fixups=())
 app.conf.update(
     # A message taken and lost costs nothing: the row in PostgreSQL is the job, and nodes look for themselves.
     task_acks_late=False,

@@ -3,8 +3,6 @@
 import time
 from pathlib import Path
 
-import psutil
-
 # The end of a run (evaluate, export, parity, package) needs time too: 12 % of the budget, at least 2.5 s, at most 45 s.
 RESERVE_SHARE = 0.12
 RESERVE_LEAST_S = 2.5
@@ -12,13 +10,12 @@ RESERVE_MOST_S = 45.0
 
 
 class Budget:
-    """Counts from the birth of the process, so imports and loading are paid from the same budget."""
+    """Counts from when the data begins to load: starting the process and its libraries is on us."""
 
-    def __init__(self, seconds: float, stop_file: Path | None = None, born_at: float | None = None) -> None:
-        birth = psutil.Process().create_time() if born_at is None else born_at
+    def __init__(self, seconds: float, stop_file: Path | None = None) -> None:
         self.total_s = seconds
         self.stop_file = stop_file
-        self._start = time.monotonic() - max(0.0, time.time() - birth)
+        self._start = time.monotonic()
         self._stop_seen_at = 0.0
         self._is_stopped = False
 

@@ -37,7 +37,7 @@ def main(folder: Path) -> int:
     terms = json.loads((folder / "terms.json").read_text())
     die_with_parent(terms["parent"])
     limit_memory(terms["memory_bytes"])
-    os.nice(5)  # the supervisor's heartbeats come first on a busy machine
+    os.nice(1)  # the supervisor's heartbeats come first; no more, since the run pays for wall seconds
     # Imported only now: the limits above must hold before two gigabytes of libraries are mapped.
     from workers.train.failures import OurFailure, UserFailure  # noqa: PLC0415
     from workers.train.run import run  # noqa: PLC0415

@@ -31,7 +31,7 @@ def build(side: int, classes: int) -> nn.Sequential:
     widths = (16, 32, 64) if side >= 24 else (32, 64)
     inputs, size = 3, side
     for width in widths:
-        for step in range(1 if width == 16 else 2):  # the first stage is the dearest and learns only edges
+        for step in range(1 if width == widths[0] else 2):  # the first stage is the dearest and learns only edges
             layers += [
                 nn.Conv2d(width if step else inputs, width, 3, padding=1, bias=False),
                 nn.BatchNorm2d(width),

@@ -32,11 +32,8 @@ IMPORTANCE_MOST_S = 5.0
 IMPORTANCE_MOST_ROWS = 1_000
 
 
-def run(folder: Path, threads: int, born_at: float | None = None) -> None:
-    """Train the job of `folder`; leaves out/ and result.json. Raises UserFailure or OurFailure.
-
-    `born_at`: when the budget began (seconds since the epoch); the birth of this process when left out.
-    """
+def run(folder: Path, threads: int) -> None:
+    """Train the job of `folder`; leaves out/ and result.json. Raises UserFailure or OurFailure."""
     job = from_wire(TrainJob, json.loads((folder / "job.json").read_text()))
     progress = Progress(folder / "progress.jsonl")
     seeds.fix(job.seed, threads)
@@ -44,7 +41,7 @@ def run(folder: Path, threads: int, born_at: float | None = None) -> None:
     identity = json.dumps(settled, sort_keys=True)  # a checkpoint of anything else is not taken up
     context = RunContext(
         job=job,
-        budget=Budget(job.budget_seconds, folder / "stop", born_at),
+        budget=Budget(job.budget_seconds, folder / "stop"),
         progress=progress,
         threads=threads,
         checkpoints=Checkpoints(

@@ -69,8 +69,8 @@ class Trainee:
         self._progress_path = folder / "progress.jsonl"
         self._read_from = self._progress_path.stat().st_size if self._progress_path.exists() else 0
         self._rest = b""
-        self.started_at = time.monotonic()
-        self.heard_at = self.started_at
+        self._at_work_since: float | None = None
+        self.heard_at = time.monotonic()
         with (folder / "output.txt").open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "workers.train.child", str(folder)],
@@ -84,7 +84,8 @@ class Trainee:
         self.pid = self._process.pid
 
     def seconds(self) -> float:
-        return time.monotonic() - self.started_at
+        """Seconds since its first word; until then it loads libraries, which nobody is charged for."""
+        return 0.0 if self._at_work_since is None else time.monotonic() - self._at_work_since
 
     def exit_status(self) -> int | None:
         """None while it runs; negative: killed by that signal."""
@@ -106,6 +107,7 @@ class Trainee:
         if raw:
             self._read_from += len(raw)
             self.heard_at = time.monotonic()
+            self._at_work_since = self._at_work_since or self.heard_at
         *lines, self._rest = (self._rest + raw).split(b"\n")
         found = []
         for line in lines:

@@ -24,7 +24,7 @@ IMAGES = {"task": "image_classification", "target": "", "dataset_format": "zip",
 
 
 def travel(folder: Path) -> dict[str, dict[str, float]]:
-    run(folder, threads=1, born_at=time.time())
+    run(folder, threads=1)
     return json.loads((folder / "result.json").read_text())
 
 
@@ -151,6 +151,7 @@ class PowerCut(Exception):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["gradient_boosting", "mlp", "cnn"])
 def test_cut_off_anywhere_it_goes_on_to_bitwise_the_same_metric(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str

@@ -102,7 +102,7 @@ def test_a_mistake_of_the_user_ends_the_run_with_its_code(control: SmallControl)
 def test_killed_in_the_middle_it_resumes_to_bitwise_the_same_metric(control: SmallControl, tmp_path: Path) -> None:
     data = table_bytes(120)
     undisturbed = job_folder(tmp_path / "undisturbed", data, families=["mlp"])
-    run(undisturbed, threads=1, born_at=time.time())
+    run(undisturbed, threads=1)
     control.add_run(job(**LONG), data)
     working = Working(control)
     wait_for(lambda: "run_1" in control.checkpoints)  # within the network's fit

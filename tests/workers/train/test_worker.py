@@ -75,6 +75,10 @@ def _wait_until(what: object, timeout_s: float = 60) -> None:
 def test_the_worker_loads_neither_django_nor_training_libraries() -> None:
     heavy = ("django.conf", "django.db", "torch", "lightgbm")
     code = f"import sys, workers.celery; print([m for m in {heavy} if m in sys.modules])"
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}",
+        "DJANGO_SETTINGS_MODULE": "modelyard.settings",
+    }
     answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
