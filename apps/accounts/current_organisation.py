@@ -7,6 +7,8 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django_htmx.middleware import HtmxDetails
 
 from apps.accounts.models import Membership, Organisation, User
 from apps.accounts.queries import membership_in
@@ -21,6 +23,7 @@ class OrganisationRequest(HttpRequest):
     organisation: Organisation
     membership: Membership
     user: User  # type: ignore[assignment]  # never anonymous here
+    htmx: HtmxDetails
 
 
 class OrganisationMiddleware:
@@ -49,12 +52,12 @@ class OrganisationMiddleware:
         return None
 
 
-def needs(action: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+def needs(action: str) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """Decorate a page: 403 unless the member's role may do `action` (a word of rules.ACTIONS)."""
 
-    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    def decorate(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: Any, **named: Any) -> HttpResponseBase:
             if not role_may(request.membership.role, action):  # type: ignore[attr-defined]
                 raise PermissionDenied(f"the role {request.membership.role} may not do that")  # type: ignore[attr-defined]
             return view(request, *args, **named)

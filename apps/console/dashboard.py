@@ -89,7 +89,7 @@ def _ledger() -> list[dict[str, Any]]:
     ):
         key = (account.split(":")[0], currency)
         totals[key] = totals.get(key, 0) + micros
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"account": account, "currency": currency, "micros": micros}
         for (account, currency), micros in sorted(totals.items())
     ]

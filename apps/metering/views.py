@@ -5,11 +5,11 @@ import io
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.dateparse import parse_date
 
-from apps.accounts.current_organisation import needs
+from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.metering.naming import named
 from apps.metering.queries import GROUPS, usage_by
 
@@ -24,7 +24,7 @@ _TITLES = {
 
 
 @needs("read")
-def usage(request: HttpRequest, organisation: str) -> HttpResponse:
+def usage(request: OrganisationRequest, organisation: str) -> HttpResponse:
     first, last = _range(request)
     group = request.GET.get("by", "day")
     group = group if group in GROUPS else "day"
@@ -56,7 +56,7 @@ def usage(request: HttpRequest, organisation: str) -> HttpResponse:
     return render(request, "metering/usage.html", context)
 
 
-def _range(request: HttpRequest) -> tuple[date, date]:
+def _range(request: OrganisationRequest) -> tuple[date, date]:
     today = datetime.now(tz=UTC).date()
     first = _date(request.GET.get("from", "")) or today - timedelta(days=_DAYS - 1)
     last = _date(request.GET.get("to", "")) or today

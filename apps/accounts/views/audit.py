@@ -1,10 +1,10 @@
 """The audit log: who did what, newest first."""
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 
-from apps.accounts.current_organisation import needs
+from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.accounts.models import AuditEntry
 from apps.accounts.queries import verify_audit_chain
 
@@ -12,7 +12,7 @@ PAGE = 50
 
 
 @needs("admin")
-def audit(request: HttpRequest, organisation: str) -> HttpResponse:
+def audit(request: OrganisationRequest, organisation: str) -> HttpResponse:
     entries = AuditEntry.objects.of(request.organisation).order_by("-id")
     action = request.GET.get("action", "")
     if action:

@@ -2,13 +2,13 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from apps.accounts.client_address import client_address
-from apps.accounts.current_organisation import needs
+from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.accounts.forms import InviteForm
 from apps.accounts.invitation_tokens import digest_of
 from apps.accounts.models import Invitation, Membership, Role
@@ -20,11 +20,11 @@ from apps.accounts.services.revoke_invitation import revoke_invitation
 
 
 @needs("read")
-def members(request: HttpRequest, organisation: str) -> HttpResponse:
+def members(request: OrganisationRequest, organisation: str) -> HttpResponse:
     return _members_page(request, InviteForm())
 
 
-def _members_page(request: HttpRequest, form: InviteForm) -> HttpResponse:
+def _members_page(request: OrganisationRequest, form: InviteForm) -> HttpResponse:
     people = Membership.objects.of(request.organisation).select_related("user").order_by("joined_at")
     waiting = Invitation.objects.of(request.organisation).filter(accepted_at=None, revoked_at=None).order_by("-id")
     context = {"people": people, "invitations": waiting, "form": form, "roles": Role.choices, "now": timezone.now()}
@@ -33,7 +33,7 @@ def _members_page(request: HttpRequest, form: InviteForm) -> HttpResponse:
 
 @require_POST
 @needs("admin")
-def invite(request: HttpRequest, organisation: str) -> HttpResponse:
+def invite(request: OrganisationRequest, organisation: str) -> HttpResponse:
     form = InviteForm(request.POST)
     if form.is_valid():
         data = form.cleaned_data
@@ -54,7 +54,7 @@ def invite(request: HttpRequest, organisation: str) -> HttpResponse:
 
 @require_POST
 @needs("admin")
-def revoke(request: HttpRequest, organisation: str, invitation_id: str) -> HttpResponse:
+def revoke(request: OrganisationRequest, organisation: str, invitation_id: str) -> HttpResponse:
     invitation = get_object_or_404(Invitation.objects.of(request.organisation), pk=invitation_id)
     revoke_invitation(invitation, by=request.user, address=client_address(request))
     messages.success(request, f"The invitation to {invitation.email} no longer works.")
@@ -63,7 +63,7 @@ def revoke(request: HttpRequest, organisation: str, invitation_id: str) -> HttpR
 
 @require_POST
 @needs("admin")
-def set_role(request: HttpRequest, organisation: str, membership_id: int) -> HttpResponse:
+def set_role(request: OrganisationRequest, organisation: str, membership_id: int) -> HttpResponse:
     membership = get_object_or_404(Membership.objects.of(request.organisation), pk=membership_id)
     changed = change_role(
         membership, role=request.POST.get("role", ""), by=request.user, address=client_address(request)
@@ -74,7 +74,7 @@ def set_role(request: HttpRequest, organisation: str, membership_id: int) -> Htt
 
 @require_POST
 @needs("read")
-def remove(request: HttpRequest, organisation: str, membership_id: int) -> HttpResponse:
+def remove(request: OrganisationRequest, organisation: str, membership_id: int) -> HttpResponse:
     """Everybody may leave; taking others out needs a role, which the service checks."""
     membership = get_object_or_404(Membership.objects.of(request.organisation), pk=membership_id)
     is_me = membership.user_id == request.user.pk
@@ -87,7 +87,7 @@ def remove(request: HttpRequest, organisation: str, membership_id: int) -> HttpR
 
 
 @login_required
-def accept(request: HttpRequest, token: str) -> HttpResponse:
+def accept(request: OrganisationRequest, token: str) -> HttpResponse:
     """The page behind the link of an invitation."""
     invitation = Invitation.objects.select_related("organisation").filter(token_digest=digest_of(token)).first()
     if invitation is None:

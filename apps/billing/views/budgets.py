@@ -3,11 +3,11 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from apps.accounts.current_organisation import needs
+from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.accounts.models import ApiKey, Organisation
 from apps.billing.forms import BudgetForm
 from apps.billing.queries import used_by_budget
@@ -29,13 +29,13 @@ def _choices(tenant: Organisation) -> list[tuple[str, Any]]:
 
 
 @needs("read")
-def budgets(request: HttpRequest, organisation: str) -> HttpResponse:
+def budgets(request: OrganisationRequest, organisation: str) -> HttpResponse:
     return _page(request, BudgetForm(what=_choices(request.organisation)))
 
 
-def _page(request: HttpRequest, form: BudgetForm) -> HttpResponse:
+def _page(request: OrganisationRequest, form: BudgetForm) -> HttpResponse:
     tenant = request.organisation
-    rows = list(Budget.objects.of(tenant).filter(deleted_at=None).order_by("id"))
+    rows: list[Any] = list(Budget.objects.of(tenant).filter(deleted_at=None).order_by("id"))
     names: dict[str, str] = {tenant.pk: "the whole organisation"}
     for scope in ("endpoint", "key"):
         names |= named(tenant, scope, {row.scope_id for row in rows if row.scope == scope})
@@ -49,7 +49,7 @@ def _page(request: HttpRequest, form: BudgetForm) -> HttpResponse:
 
 @require_POST
 @needs("billing")
-def new_budget(request: HttpRequest, organisation: str) -> HttpResponse:
+def new_budget(request: OrganisationRequest, organisation: str) -> HttpResponse:
     form = BudgetForm(request.POST, what=_choices(request.organisation))
     if form.is_valid():
         budget = form.submit(lambda: set_budget(request.organisation, by=request.user, **form.service_arguments()))
@@ -61,7 +61,7 @@ def new_budget(request: HttpRequest, organisation: str) -> HttpResponse:
 
 @require_POST
 @needs("billing")
-def remove_budget(request: HttpRequest, organisation: str, budget_id: str) -> HttpResponse:
+def remove_budget(request: OrganisationRequest, organisation: str, budget_id: str) -> HttpResponse:
     budget = get_object_or_404(Budget.objects.of(request.organisation).filter(deleted_at=None), pk=budget_id)
     delete_budget(budget, by=request.user)
     messages.success(request, f"The budget {budget.name} is lifted.")

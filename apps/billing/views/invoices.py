@@ -3,12 +3,12 @@
 from typing import Any
 
 from django.core.files.storage import default_storage
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from rest_framework.request import Request
 
-from apps.accounts.current_organisation import needs
+from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.billing.models import Invoice
 from apps.billing.rules import micros_per_minor
 from apps.billing.services.draft_invoice import draft_invoice
@@ -17,7 +17,7 @@ from apps.rest.file_responses import stored_file
 
 
 @needs("read")
-def invoices(request: HttpRequest, organisation: str) -> HttpResponse:
+def invoices(request: OrganisationRequest, organisation: str) -> HttpResponse:
     rows = Invoice.objects.of(request.organisation).order_by("-period_start")
     context = {
         "tab": "invoices",
@@ -27,17 +27,17 @@ def invoices(request: HttpRequest, organisation: str) -> HttpResponse:
     return render(request, "billing/invoices.html", context)
 
 
-def _priced(invoice: Invoice) -> Invoice:
+def _priced(invoice: Any) -> Any:
     invoice.billed_micros = invoice.total_minor * micros_per_minor(invoice.currency)
     return invoice
 
 
-def _find(request: HttpRequest, invoice_id: str) -> Invoice:
+def _find(request: OrganisationRequest, invoice_id: str) -> Any:
     return _priced(get_object_or_404(Invoice.objects.of(request.organisation), pk=invoice_id))
 
 
 @needs("read")
-def invoice_page(request: HttpRequest, organisation: str, invoice_id: str) -> HttpResponse:
+def invoice_page(request: OrganisationRequest, organisation: str, invoice_id: str) -> HttpResponse:
     invoice = _find(request, invoice_id)
     context: dict[str, Any] = {"tab": "invoices", "invoice": invoice, "lines": invoice.lines.order_by("position")}
     if "verify" in request.GET:
@@ -46,7 +46,7 @@ def invoice_page(request: HttpRequest, organisation: str, invoice_id: str) -> Ht
 
 
 @needs("read")
-def invoice_json(request: HttpRequest, organisation: str, invoice_id: str) -> HttpResponse:
+def invoice_json(request: OrganisationRequest, organisation: str, invoice_id: str) -> HttpResponse:
     invoice = _find(request, invoice_id)
     names = (
         "position",
@@ -78,7 +78,7 @@ def invoice_json(request: HttpRequest, organisation: str, invoice_id: str) -> Ht
 
 
 @needs("read")
-def invoice_usage(request: HttpRequest, organisation: str, invoice_id: str) -> HttpResponseBase:
+def invoice_usage(request: OrganisationRequest, organisation: str, invoice_id: str) -> HttpResponseBase:
     invoice = _find(request, invoice_id)
     return stored_file(
         Request(request),

@@ -4,12 +4,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from apps.accounts.current_organisation import needs
+from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.accounts.models import Organisation
 from apps.billing.forms import TopUpForm
 from apps.billing.models import TopUp
@@ -26,7 +26,7 @@ _LINES = 12
 
 
 @needs("read")
-def overview(request: HttpRequest, organisation: str) -> HttpResponse:
+def overview(request: OrganisationRequest, organisation: str) -> HttpResponse:
     tenant = request.organisation
     draft = draft_invoice(tenant)
     start, end = _midnight(draft.period_start), _midnight(month_after(draft.period_start))
@@ -70,19 +70,19 @@ def _grouped(tenant: Organisation, group: str, start: datetime, end: datetime) -
 
 
 @needs("read")
-def credit(request: HttpRequest, organisation: str) -> HttpResponse:
+def credit(request: OrganisationRequest, organisation: str) -> HttpResponse:
     _settle(request)
     return _credit_page(request, TopUpForm())
 
 
-def _settle(request: HttpRequest) -> None:
+def _settle(request: OrganisationRequest) -> None:
     """Back from the payment page: look at once whether it was paid instead of waiting for the webhook."""
     top_up = TopUp.objects.of(request.organisation).filter(pk=request.GET.get("top_up", ""), state="pending").first()
     if top_up is not None and refresh_top_up(top_up).state == "paid":
         messages.success(request, "Thank you. The payment has arrived and the credit is yours.")
 
 
-def _credit_page(request: HttpRequest, form: TopUpForm) -> HttpResponse:
+def _credit_page(request: OrganisationRequest, form: TopUpForm) -> HttpResponse:
     tenant = request.organisation
     context = {
         "tab": "credit",
@@ -96,7 +96,7 @@ def _credit_page(request: HttpRequest, form: TopUpForm) -> HttpResponse:
 
 @require_POST
 @needs("billing")
-def top_up(request: HttpRequest, organisation: str) -> HttpResponse:
+def top_up(request: OrganisationRequest, organisation: str) -> HttpResponse:
     form = TopUpForm(request.POST)
     if form.is_valid():
         back = request.build_absolute_uri(reverse("billing:credit", args=[organisation]))

@@ -3,11 +3,11 @@
 from django.contrib import messages
 from django.core.files import File
 from django.db.models import Count, OuterRef, Subquery
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from apps.accounts.current_organisation import needs
+from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.datasets.forms import NewDatasetForm, UploadForm
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.datasets.samples import SAMPLES
@@ -15,12 +15,12 @@ from apps.datasets.services.create_dataset import create_dataset
 from apps.datasets.services.receive_upload import receive_upload
 
 
-def find_dataset(request: HttpRequest, dataset_id: str) -> Dataset:
+def find_dataset(request: OrganisationRequest, dataset_id: str) -> Dataset:
     return get_object_or_404(Dataset.objects.of(request.organisation).filter(deleted_at=None), pk=dataset_id)
 
 
 @needs("read")
-def datasets(request: HttpRequest, organisation: str) -> HttpResponse:
+def datasets(request: OrganisationRequest, organisation: str) -> HttpResponse:
     newest = DatasetVersion.objects.filter(dataset=OuterRef("pk")).order_by("-number")
     rows = (
         Dataset.objects.of(request.organisation)
@@ -39,7 +39,7 @@ def datasets(request: HttpRequest, organisation: str) -> HttpResponse:
 
 
 @needs("write")
-def new_dataset(request: HttpRequest, organisation: str) -> HttpResponse:
+def new_dataset(request: OrganisationRequest, organisation: str) -> HttpResponse:
     form = NewDatasetForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
@@ -53,7 +53,7 @@ def new_dataset(request: HttpRequest, organisation: str) -> HttpResponse:
 
 @require_POST
 @needs("write")
-def upload(request: HttpRequest, organisation: str, dataset_id: str) -> HttpResponse:
+def upload(request: OrganisationRequest, organisation: str, dataset_id: str) -> HttpResponse:
     """Another file for a dataset: becomes its next version."""
     dataset = find_dataset(request, dataset_id)
     form = UploadForm(request.POST, request.FILES)
@@ -62,7 +62,7 @@ def upload(request: HttpRequest, organisation: str, dataset_id: str) -> HttpResp
     return _dataset_page(request, dataset, form)
 
 
-def _receive(request: HttpRequest, dataset: Dataset, form: UploadForm) -> HttpResponse:
+def _receive(request: OrganisationRequest, dataset: Dataset, form: UploadForm) -> HttpResponse:
     file = form.cleaned_data["file"]
     version = form.submit(lambda: receive_upload(dataset, file=file, file_name=file.name, uploaded_by=request.user))
     if version is None:
@@ -72,7 +72,7 @@ def _receive(request: HttpRequest, dataset: Dataset, form: UploadForm) -> HttpRe
 
 @require_POST
 @needs("write")
-def use_sample(request: HttpRequest, organisation: str, sample: str) -> HttpResponse:
+def use_sample(request: OrganisationRequest, organisation: str, sample: str) -> HttpResponse:
     """Upload a shipped file as if the person had chosen it."""
     chosen = SAMPLES.get(sample)
     if chosen is None or not chosen.path.exists():
@@ -87,10 +87,10 @@ def use_sample(request: HttpRequest, organisation: str, sample: str) -> HttpResp
 
 
 @needs("read")
-def dataset_page(request: HttpRequest, organisation: str, dataset_id: str) -> HttpResponse:
+def dataset_page(request: OrganisationRequest, organisation: str, dataset_id: str) -> HttpResponse:
     return _dataset_page(request, find_dataset(request, dataset_id), UploadForm())
 
 
-def _dataset_page(request: HttpRequest, dataset: Dataset, form: UploadForm) -> HttpResponse:
+def _dataset_page(request: OrganisationRequest, dataset: Dataset, form: UploadForm) -> HttpResponse:
     versions = dataset.versions.select_related("created_by").order_by("-number")
     return render(request, "datasets/page.html", {"dataset": dataset, "versions": versions, "form": form})

@@ -2,28 +2,28 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 
-from apps.accounts.current_organisation import needs
+from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.datasets.models import DatasetVersion
 
 _UNDER_WAY = ("received", "checking")
 _SEVERITIES = ("error", "warning", "info")
 
 
-def find_version(request: HttpRequest, dataset_id: str, version_id: str) -> DatasetVersion:
+def find_version(request: OrganisationRequest, dataset_id: str, version_id: str) -> DatasetVersion:
     versions = DatasetVersion.objects.of(request.organisation).select_related("dataset", "created_by")
     return get_object_or_404(versions, pk=version_id, dataset_id=dataset_id, dataset__deleted_at=None)
 
 
 @needs("read")
-def version_page(request: HttpRequest, organisation: str, dataset_id: str, version_id: str) -> HttpResponse:
+def version_page(request: OrganisationRequest, organisation: str, dataset_id: str, version_id: str) -> HttpResponse:
     return render(request, "datasets/version.html", _shown(find_version(request, dataset_id, version_id)))
 
 
 @needs("read")
-def version_live(request: HttpRequest, organisation: str, dataset_id: str, version_id: str) -> HttpResponse:
+def version_live(request: OrganisationRequest, organisation: str, dataset_id: str, version_id: str) -> HttpResponse:
     """The part of the page that changes; 286 tells htmx to stop asking."""
     context = _shown(find_version(request, dataset_id, version_id))
     if not context["is_under_way"]:

@@ -3,27 +3,28 @@
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 from rest_framework.request import Request
 
-from apps.accounts.current_organisation import needs
+from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.endpoints.forms import BatchForm
 from apps.endpoints.models import Batch, Endpoint
-from apps.endpoints.queries import batch_or_problem, endpoint_or_problem, living_endpoints
+from apps.endpoints.queries import batch_or_problem, endpoint_or_problem, living_endpoints, main_deployment
 from apps.endpoints.services.cancel_batch import cancel_batch
 from apps.endpoints.services.start_batch import start_batch
 from apps.ledger.queries import price_at
 from apps.rest.file_responses import stored_file
+from contracts.problems import Problem
 from contracts.usage import METER_BATCH_ROWS
 
 PAGE = 25
 
 
 @needs("read")
-def batches(request: HttpRequest, organisation: str) -> HttpResponse:
+def batches(request: OrganisationRequest, organisation: str) -> HttpResponse:
     rows = Batch.objects.of(request.organisation).select_related("endpoint", "model_version__model").order_by("-id")
     page = Paginator(rows, PAGE).get_page(request.GET.get("page"))
     has_endpoint = living_endpoints(request.organisation).exists()
@@ -31,7 +32,7 @@ def batches(request: HttpRequest, organisation: str) -> HttpResponse:
 
 
 @needs("write")
-def new_batch(request: HttpRequest, organisation: str) -> HttpResponse:
+def new_batch(request: OrganisationRequest, organisation: str) -> HttpResponse:
     endpoints = list(living_endpoints(request.organisation).order_by("name"))
     if not endpoints:
         return redirect("endpoints:batches", organisation)
@@ -49,9 +50,11 @@ def new_batch(request: HttpRequest, organisation: str) -> HttpResponse:
     return render(request, "endpoints/batch_new.html", {"form": form, "price": price})
 
 
-def _start(request: HttpRequest, form: BatchForm) -> Batch:
+def _start(request: OrganisationRequest, form: BatchForm) -> Batch:
     endpoint: Endpoint = endpoint_or_problem(request.organisation, form.cleaned_data["endpoint"])
-    main = max((row for row in endpoint.present if not row.shadow), key=lambda row: row.weight)
+    main = main_deployment(endpoint)
+    if main is None:
+        raise Problem("yours:state", "The endpoint has no deployment.")
     file = form.cleaned_data["file"]
     return start_batch(
         request.organisation,
@@ -64,12 +67,12 @@ def _start(request: HttpRequest, form: BatchForm) -> Batch:
 
 
 @needs("read")
-def batch_page(request: HttpRequest, organisation: str, batch_id: str) -> HttpResponse:
+def batch_page(request: OrganisationRequest, organisation: str, batch_id: str) -> HttpResponse:
     return render(request, "endpoints/batch.html", _shown(batch_or_problem(request.organisation, batch_id)))
 
 
 @needs("read")
-def batch_live(request: HttpRequest, organisation: str, batch_id: str) -> HttpResponse:
+def batch_live(request: OrganisationRequest, organisation: str, batch_id: str) -> HttpResponse:
     return render(request, "endpoints/batch_live.html", _shown(batch_or_problem(request.organisation, batch_id)))
 
 
@@ -80,13 +83,13 @@ def _shown(batch: Batch) -> dict[str, Any]:
 
 @require_POST
 @needs("write")
-def cancel(request: HttpRequest, organisation: str, batch_id: str) -> HttpResponse:
+def cancel(request: OrganisationRequest, organisation: str, batch_id: str) -> HttpResponse:
     cancel_batch(batch_or_problem(request.organisation, batch_id), by=request.user)
     return redirect("endpoints:batch", organisation, batch_id)
 
 
 @needs("read")
-def result(request: HttpRequest, organisation: str, batch_id: str) -> HttpResponseBase:
+def result(request: OrganisationRequest, organisation: str, batch_id: str) -> HttpResponseBase:
     batch = batch_or_problem(request.organisation, batch_id)
     if not batch.result_key:
         raise Http404("no result yet")

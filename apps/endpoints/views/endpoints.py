@@ -6,17 +6,17 @@ from typing import Any
 from django.contrib import messages
 from django.db.models import Sum
 from django.db.models.functions import TruncDate
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.text import slugify
 from django.views.decorators.http import require_POST
 
-from apps.accounts.current_organisation import needs
+from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.accounts.models import Organisation
 from apps.endpoints.forms import DeployForm, EndpointForm
-from apps.endpoints.models import Endpoint
-from apps.endpoints.queries import endpoint_or_problem, living_endpoints
+from apps.endpoints.models import Deployment, Endpoint
+from apps.endpoints.queries import endpoint_or_problem, living_endpoints, present_deployments
 from apps.endpoints.rollout import Share, with_version
 from apps.endpoints.services.change_endpoint import change_endpoint
 from apps.endpoints.services.create_endpoint import create_endpoint
@@ -31,8 +31,8 @@ _NO_ENDPOINT = "Train a model first: an endpoint serves one of its versions."
 
 
 @needs("read")
-def endpoints(request: HttpRequest, organisation: str) -> HttpResponse:
-    rows = list(living_endpoints(request.organisation).order_by("-id"))
+def endpoints(request: OrganisationRequest, organisation: str) -> HttpResponse:
+    rows: list[Any] = list(living_endpoints(request.organisation).order_by("-id"))
     since = timezone.now() - timedelta(days=DAYS)
     usage = UsageEvent.objects.of(request.organisation).filter(occurred_at__gte=since, meter=METER_PREDICTIONS)
     totals = {
@@ -50,7 +50,7 @@ def versions_to_choose(organisation: Organisation) -> list[ModelVersion]:
 
 
 @needs("write")
-def new_endpoint(request: HttpRequest, organisation: str) -> HttpResponse:
+def new_endpoint(request: OrganisationRequest, organisation: str) -> HttpResponse:
     versions = versions_to_choose(request.organisation)
     if not versions:
         messages.info(request, _NO_ENDPOINT)
@@ -87,18 +87,18 @@ def _free_name(organisation: Organisation, version: ModelVersion) -> str:
 
 
 @needs("read")
-def endpoint_page(request: HttpRequest, organisation: str, endpoint_id: str) -> HttpResponse:
+def endpoint_page(request: OrganisationRequest, organisation: str, endpoint_id: str) -> HttpResponse:
     endpoint = endpoint_or_problem(request.organisation, endpoint_id)
     return overview(request, endpoint, DeployForm(versions=_candidates(endpoint)))
 
 
 @needs("read")
-def endpoint_live(request: HttpRequest, organisation: str, endpoint_id: str) -> HttpResponse:
+def endpoint_live(request: OrganisationRequest, organisation: str, endpoint_id: str) -> HttpResponse:
     endpoint = endpoint_or_problem(request.organisation, endpoint_id)
     return render(request, "endpoints/state.html", {"endpoint": endpoint})
 
 
-def overview(request: HttpRequest, endpoint: Endpoint, form: DeployForm) -> HttpResponse:
+def overview(request: OrganisationRequest, endpoint: Endpoint, form: DeployForm) -> HttpResponse:
     days = _per_day(endpoint)
     context = {
         "endpoint": endpoint,
@@ -119,7 +119,7 @@ def overview(request: HttpRequest, endpoint: Endpoint, form: DeployForm) -> Http
 
 def _per_day(endpoint: Endpoint) -> list[tuple[date, dict[str, Any]]]:
     since = (timezone.now() - timedelta(days=DAYS)).date()
-    rows = (
+    rows: Any = (
         UsageEvent.objects.of(endpoint.organisation)
         .filter(endpoint=endpoint.pk, occurred_at__date__gte=since)
         .annotate(day=TruncDate("occurred_at"))
@@ -132,22 +132,26 @@ def _per_day(endpoint: Endpoint) -> list[tuple[date, dict[str, Any]]]:
     return [(day, by_day.get(day, nothing)) for day in (since + timedelta(days=n) for n in range(DAYS + 1))]
 
 
+def _present(endpoint: Endpoint) -> list[Deployment]:
+    return list(present_deployments().filter(endpoint=endpoint))
+
+
 def _candidates(endpoint: Endpoint) -> list[ModelVersion]:
     """Versions of the models that serve now come first: a rollout is mostly from one version to the next."""
-    serving = {deployment.model_version.model_id for deployment in endpoint.present}
+    serving = {deployment.model_version.model_id for deployment in _present(endpoint)}
     versions = versions_to_choose(endpoint.organisation)
     return sorted(versions, key=lambda version: version.model_id not in serving)
 
 
 @require_POST
 @needs("write")
-def deploy(request: HttpRequest, organisation: str, endpoint_id: str) -> HttpResponse:
+def deploy(request: OrganisationRequest, organisation: str, endpoint_id: str) -> HttpResponse:
     endpoint = endpoint_or_problem(request.organisation, endpoint_id)
     form = DeployForm(request.POST, versions=_candidates(endpoint))
     if form.is_valid():
         data = form.cleaned_data
         is_shadow = data["share"] == "shadow"
-        present = [Share(row.model_version_id, row.weight, row.shadow) for row in endpoint.present]
+        present = [Share(row.model_version_id, row.weight, row.shadow) for row in _present(endpoint)]
         wanted = with_version(
             present, data["model_version"], weight=0 if is_shadow else int(data["share"]), shadow=is_shadow
         )
@@ -159,7 +163,7 @@ def deploy(request: HttpRequest, organisation: str, endpoint_id: str) -> HttpRes
 
 @require_POST
 @needs("write")
-def rollback(request: HttpRequest, organisation: str, endpoint_id: str) -> HttpResponse:
+def rollback(request: OrganisationRequest, organisation: str, endpoint_id: str) -> HttpResponse:
     rollback_endpoint(endpoint_or_problem(request.organisation, endpoint_id), by=request.user)
     messages.success(request, "Rolled back. What served before serves again within seconds.")
     return redirect("endpoints:page", organisation, endpoint_id)

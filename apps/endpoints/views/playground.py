@@ -6,18 +6,18 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from apps.accounts.current_organisation import needs
+from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.accounts.models import ApiKey
 from apps.accounts.rules import role_may
 from apps.accounts.services.create_api_key import create_api_key
 from apps.endpoints.models import Endpoint
 from apps.endpoints.playground import Answer, ask
 from apps.endpoints.playground_form import ImageForm, PlaygroundForm, example_row
-from apps.endpoints.queries import endpoint_or_problem
+from apps.endpoints.queries import endpoint_or_problem, main_deployment
 from apps.endpoints.snippets import snippets_of
 from contracts.manifests import ModelManifest
 from contracts.problems import Problem
@@ -31,14 +31,14 @@ _TOP = 8
 
 def manifest_served(endpoint: Endpoint) -> ModelManifest:
     """The manifest of the deployment that takes most of the traffic."""
-    main = max((row for row in endpoint.present if not row.shadow), key=lambda row: row.weight, default=None)
+    main = main_deployment(endpoint)
     if main is None:
         raise Problem("yours:state", "The endpoint has no deployment.")
     return from_wire(ModelManifest, main.model_version.manifest)
 
 
 @needs("read")
-def playground(request: HttpRequest, organisation: str, endpoint_id: str) -> HttpResponse:
+def playground(request: OrganisationRequest, organisation: str, endpoint_id: str) -> HttpResponse:
     endpoint = endpoint_or_problem(request.organisation, endpoint_id)
     manifest = manifest_served(endpoint)
     is_image = bool(manifest.codec)
@@ -55,7 +55,7 @@ def playground(request: HttpRequest, organisation: str, endpoint_id: str) -> Htt
     return render(request, template, context)
 
 
-def _asked(request: HttpRequest, endpoint: Endpoint, form: Any, is_image: bool) -> dict[str, Any]:
+def _asked(request: OrganisationRequest, endpoint: Endpoint, form: Any, is_image: bool) -> dict[str, Any]:
     key = _session_key(request, endpoint)
     if is_image:
         file: UploadedFile = form.cleaned_data["image"]
@@ -72,7 +72,7 @@ def _asked(request: HttpRequest, endpoint: Endpoint, form: Any, is_image: bool) 
     return shown | _shown(answer)
 
 
-def _session_key(request: HttpRequest, endpoint: Endpoint) -> str:
+def _session_key(request: OrganisationRequest, endpoint: Endpoint) -> str:
     """A key of this session for this endpoint alone; it ends within hours and can be revoked like any other."""
     name = f"playground:{endpoint.pk}"
     kept = request.session.get(name)
@@ -111,7 +111,7 @@ def _shown(answer: Answer) -> dict[str, Any]:
 
 
 @needs("read")
-def code(request: HttpRequest, organisation: str, endpoint_id: str) -> HttpResponse:
+def code(request: OrganisationRequest, organisation: str, endpoint_id: str) -> HttpResponse:
     endpoint = endpoint_or_problem(request.organisation, endpoint_id)
     manifest = manifest_served(endpoint)
     snippets = snippets_of(endpoint.name, manifest, example_row(manifest))

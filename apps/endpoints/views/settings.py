@@ -3,11 +3,11 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from apps.accounts.current_organisation import needs
+from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.endpoints.forms import LimitFormSet, PaceForm
 from apps.endpoints.models import Endpoint
 from apps.endpoints.queries import endpoint_or_problem
@@ -16,7 +16,7 @@ from apps.endpoints.services.delete_endpoint import delete_endpoint
 
 
 @needs("read")
-def settings_page(request: HttpRequest, organisation: str, endpoint_id: str) -> HttpResponse:
+def settings_page(request: OrganisationRequest, organisation: str, endpoint_id: str) -> HttpResponse:
     endpoint = endpoint_or_problem(request.organisation, endpoint_id)
     return _page(
         request, endpoint, LimitFormSet(initial=_shown_limits(endpoint)), PaceForm(initial={"slo_ms": endpoint.slo_ms})
@@ -28,14 +28,14 @@ def _shown_limits(endpoint: Endpoint) -> list[dict[str, Any]]:
     return [policy | {"burst": policy.get("burst") or None} for policy in endpoint.policies]
 
 
-def _page(request: HttpRequest, endpoint: Endpoint, limits: LimitFormSet, pace: PaceForm) -> HttpResponse:
+def _page(request: OrganisationRequest, endpoint: Endpoint, limits: Any, pace: PaceForm) -> HttpResponse:
     context = {"endpoint": endpoint, "tab": "settings", "limits": limits, "pace": pace}
     return render(request, "endpoints/settings.html", context)
 
 
 @require_POST
 @needs("write")
-def change_limits(request: HttpRequest, organisation: str, endpoint_id: str) -> HttpResponse:
+def change_limits(request: OrganisationRequest, organisation: str, endpoint_id: str) -> HttpResponse:
     endpoint = endpoint_or_problem(request.organisation, endpoint_id)
     limits = LimitFormSet(request.POST)
     if not limits.is_valid():
@@ -52,20 +52,21 @@ def change_limits(request: HttpRequest, organisation: str, endpoint_id: str) -> 
 
 @require_POST
 @needs("write")
-def change_pace(request: HttpRequest, organisation: str, endpoint_id: str) -> HttpResponse:
+def change_pace(request: OrganisationRequest, organisation: str, endpoint_id: str) -> HttpResponse:
     endpoint = endpoint_or_problem(request.organisation, endpoint_id)
     form = PaceForm(request.POST)
-    if form.is_valid() and form.submit(
-        lambda: change_endpoint(endpoint, slo_ms=form.cleaned_data["slo_ms"], by=request.user)
-    ):
-        messages.success(request, "The pace is published.")
-        return redirect("endpoints:e-settings", organisation, endpoint_id)
+    if form.is_valid():
+        slo_ms = form.cleaned_data["slo_ms"]
+        changed = form.submit(lambda: change_endpoint(endpoint, slo_ms=slo_ms, by=request.user))
+        if changed:
+            messages.success(request, "The pace is published.")
+            return redirect("endpoints:e-settings", organisation, endpoint_id)
     return _page(request, endpoint, LimitFormSet(initial=_shown_limits(endpoint)), form)
 
 
 @require_POST
 @needs("write")
-def pause(request: HttpRequest, organisation: str, endpoint_id: str) -> HttpResponse:
+def pause(request: OrganisationRequest, organisation: str, endpoint_id: str) -> HttpResponse:
     endpoint = endpoint_or_problem(request.organisation, endpoint_id)
     is_pausing = request.POST.get("paused") == "yes"
     change_endpoint(endpoint, paused=is_pausing, by=request.user)
@@ -76,7 +77,7 @@ def pause(request: HttpRequest, organisation: str, endpoint_id: str) -> HttpResp
 
 @require_POST
 @needs("write")
-def delete(request: HttpRequest, organisation: str, endpoint_id: str) -> HttpResponse:
+def delete(request: OrganisationRequest, organisation: str, endpoint_id: str) -> HttpResponse:
     endpoint = endpoint_or_problem(request.organisation, endpoint_id)
     if request.POST.get("name", "").strip() != endpoint.name:
         messages.error(request, "Nothing was deleted: the name you typed is not the endpoint's.")

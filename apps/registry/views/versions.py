@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from rest_framework.request import Request
 
-from apps.accounts.current_organisation import needs
+from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.registry import rules
 from apps.registry.matrix import matrix_of
 from apps.registry.models import ModelVersion
@@ -28,7 +28,7 @@ _FILES = {
 }
 
 
-def find_version(request: HttpRequest, version_id: str) -> ModelVersion:
+def find_version(request: OrganisationRequest, version_id: str) -> ModelVersion:
     versions = versions_of(request.organisation).select_related(
         "model__dataset", "dataset_version__dataset", "run__pool"
     )
@@ -36,7 +36,7 @@ def find_version(request: HttpRequest, version_id: str) -> ModelVersion:
 
 
 @needs("read")
-def version_page(request: HttpRequest, organisation: str, version_id: str) -> HttpResponse:
+def version_page(request: OrganisationRequest, organisation: str, version_id: str) -> HttpResponse:
     version = find_version(request, version_id)
     context: dict[str, Any] = {
         "version": version,
@@ -58,7 +58,7 @@ def version_page(request: HttpRequest, organisation: str, version_id: str) -> Ht
     return render(request, "registry/version.html", context)
 
 
-def _evidence(request: HttpRequest, version: ModelVersion, report: EvaluationReport) -> dict[str, Any]:
+def _evidence(request: OrganisationRequest, version: ModelVersion, report: EvaluationReport) -> dict[str, Any]:
     names = list(dict.fromkeys([*_ordered(report)]))
     drops = [max(0.0, row.get("drop", 0.0)) for row in report.importance]
     most = max(drops, default=0.0) or 1.0
@@ -84,7 +84,7 @@ def _ordered(report: EvaluationReport) -> list[str]:
     return [name for name in wanted if name in report.metrics] + [name for name in report.metrics if name not in wanted]
 
 
-def _examples(request: HttpRequest, report: EvaluationReport) -> list[dict[str, Any]]:
+def _examples(request: OrganisationRequest, report: EvaluationReport) -> list[dict[str, Any]]:
     """The rows behind a clicked cell of the confusion matrix, else the worst and some others."""
     rows = report.examples
     if "true" in request.GET and "predicted" in request.GET:
@@ -94,7 +94,7 @@ def _examples(request: HttpRequest, report: EvaluationReport) -> list[dict[str, 
 
 
 @needs("read")
-def download(request: HttpRequest, organisation: str, version_id: str, name: str) -> HttpResponseBase:
+def download(request: OrganisationRequest, organisation: str, version_id: str, name: str) -> HttpResponseBase:
     version = find_version(request, version_id)
     found, stored = file_of(version, name)
     return stored_file(

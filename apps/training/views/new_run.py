@@ -3,10 +3,10 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from apps.accounts.current_organisation import needs
+from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.compute.queries import pools_with_live_nodes
 from apps.datasets.models import DatasetVersion
 from apps.training.forms import BUDGET_DEFAULT_S, RunForm
@@ -16,13 +16,13 @@ from apps.training.services.start_run import start_run
 from contracts.problems import Problem
 
 
-def _ready_versions(request: HttpRequest) -> Any:
+def _ready_versions(request: OrganisationRequest) -> Any:
     versions = DatasetVersion.objects.of(request.organisation).filter(state="ready", dataset__deleted_at=None)
     return versions.select_related("dataset").order_by("-id")
 
 
 @needs("write")
-def new_run(request: HttpRequest, organisation: str) -> HttpResponse:
+def new_run(request: OrganisationRequest, organisation: str) -> HttpResponse:
     chosen = request.GET.get("dataset_version", "")
     if not chosen:
         return render(request, "training/choose_data.html", {"versions": _ready_versions(request)[:100]})
@@ -47,7 +47,7 @@ def new_run(request: HttpRequest, organisation: str) -> HttpResponse:
 
 
 @needs("write")
-def estimate(request: HttpRequest, organisation: str) -> HttpResponse:
+def estimate(request: OrganisationRequest, organisation: str) -> HttpResponse:
     """The estimate for the form as it stands; htmx asks on every change."""
     version = get_object_or_404(_ready_versions(request), pk=request.GET.get("dataset_version", ""))
     pools = pool_board(pools_with_live_nodes(), request.organisation.currency)
@@ -71,7 +71,9 @@ def _initial(version: DatasetVersion, pools: list[dict[str, Any]]) -> dict[str, 
     }
 
 
-def _page(request: HttpRequest, version: DatasetVersion, form: RunForm, pools: list[dict[str, Any]]) -> dict[str, Any]:
+def _page(
+    request: OrganisationRequest, version: DatasetVersion, form: RunForm, pools: list[dict[str, Any]]
+) -> dict[str, Any]:
     shown = form
     if not form.is_bound:
         shown = RunForm(_initial(version, pools), version=version, pools=pools)
@@ -80,7 +82,7 @@ def _page(request: HttpRequest, version: DatasetVersion, form: RunForm, pools: l
     return _estimated(request, version, shown) | {"form": form, "version": version, "pools": options}
 
 
-def _estimated(request: HttpRequest, version: DatasetVersion, form: RunForm) -> dict[str, Any]:
+def _estimated(request: OrganisationRequest, version: DatasetVersion, form: RunForm) -> dict[str, Any]:
     context: dict[str, Any] = {"version": version, "estimate": None, "problem": None}
     if "budget_seconds" not in form.cleaned_data:
         context["objection"] = "Give the run at least 10 seconds to see an estimate."

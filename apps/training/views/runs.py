@@ -3,11 +3,11 @@
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from apps.accounts.current_organisation import needs
+from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.training.board import board_of
 from apps.training.models import Run
 from apps.training.queries import place_of
@@ -18,7 +18,7 @@ PAGE = 25
 LOG_TAIL = 200
 
 
-def find_run(request: HttpRequest, run_id: str) -> Run:
+def find_run(request: OrganisationRequest, run_id: str) -> Run:
     runs = Run.objects.of(request.organisation).select_related(
         "pool", "node", "dataset_version__dataset", "model_version", "created_by"
     )
@@ -26,7 +26,7 @@ def find_run(request: HttpRequest, run_id: str) -> Run:
 
 
 @needs("read")
-def runs(request: HttpRequest, organisation: str) -> HttpResponse:
+def runs(request: OrganisationRequest, organisation: str) -> HttpResponse:
     rows = (
         Run.objects.of(request.organisation)
         .select_related("pool", "dataset_version__dataset", "model_version")
@@ -39,19 +39,19 @@ def runs(request: HttpRequest, organisation: str) -> HttpResponse:
 
 
 @needs("read")
-def run_page(request: HttpRequest, organisation: str, run_id: str) -> HttpResponse:
+def run_page(request: OrganisationRequest, organisation: str, run_id: str) -> HttpResponse:
     return render(request, "training/run.html", _shown(find_run(request, run_id)))
 
 
 @needs("read")
-def run_live(request: HttpRequest, organisation: str, run_id: str) -> HttpResponse:
+def run_live(request: OrganisationRequest, organisation: str, run_id: str) -> HttpResponse:
     """Everything below the header; asked for every second until the run has ended."""
     return render(request, "training/run_live.html", _shown(find_run(request, run_id)))
 
 
 @require_POST
 @needs("write")
-def cancel(request: HttpRequest, organisation: str, run_id: str) -> HttpResponse:
+def cancel(request: OrganisationRequest, organisation: str, run_id: str) -> HttpResponse:
     cancel_run(find_run(request, run_id), by=request.user)
     return redirect("training:page", organisation, run_id)
 

@@ -130,7 +130,7 @@ def described(field: BoundField) -> SafeString:
         described_by.append(f"{field.auto_id}_error")
     if field.help_text:
         described_by.append(f"{field.auto_id}_help")
-    attributes = {"aria-describedby": " ".join(described_by)} if described_by else {}
+    attributes: dict[str, str | bool] = {"aria-describedby": " ".join(described_by)} if described_by else {}
     if field.errors:
         attributes["aria-invalid"] = "true"
     return field.as_widget(attrs=attributes)

@@ -46,11 +46,15 @@ def _operation(path: str, method: str, found: dict[str, Any], schema: dict[str, 
             {
                 "status": status,
                 "description": answer.get("description", ""),
-                "fields": _fields(next(iter(answer.get("content", {}).values()), {}).get("schema", {}), schema),
+                "fields": _fields(_first(answer.get("content", {})).get("schema", {}), schema),
             }
             for status, answer in found.get("responses", {}).items()
         ],
     }
+
+
+def _first(content: dict[str, Any]) -> dict[str, Any]:
+    return next(iter(content.values()), {})
 
 
 def _resolved(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

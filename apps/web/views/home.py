@@ -1,11 +1,14 @@
 """Where a signed-in person lands, and how they start another organisation."""
 
+from typing import cast
+
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from apps.accounts.models import User
 from apps.accounts.queries import first_membership_of
 from apps.billing.services.open_account import open_account
 
@@ -29,7 +32,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def new_organisation(request: HttpRequest) -> HttpResponse:
     form = OrganisationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        organisation = open_account(form.cleaned_data["name"], owner=request.user)
+        organisation = open_account(form.cleaned_data["name"], owner=cast(User, request.user))
         messages.success(request, f"{organisation.name} is ready.")
         return redirect("overview", organisation.slug)
     return render(request, "web/organisation_new.html", {"form": form})

@@ -1,14 +1,16 @@
 """API keys: list, create (the secret is shown once), revoke."""
 
+from typing import Any
+
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from apps.accounts.client_address import client_address
-from apps.accounts.current_organisation import needs
+from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.accounts.models import ApiKey
 from apps.accounts.services.create_api_key import create_api_key
 from apps.accounts.services.revoke_api_key import revoke_api_key
@@ -17,8 +19,8 @@ from apps.web.key_form import KeyForm
 
 
 @needs("read")
-def keys(request: HttpRequest, organisation: str) -> HttpResponse:
-    rows = list(ApiKey.objects.of(request.organisation).select_related("created_by").order_by("-id"))
+def keys(request: OrganisationRequest, organisation: str) -> HttpResponse:
+    rows: list[Any] = list(ApiKey.objects.of(request.organisation).select_related("created_by").order_by("-id"))
     names = dict(living_endpoints(request.organisation).values_list("id", "name"))
     now = timezone.now()
     for key in rows:
@@ -30,7 +32,7 @@ def keys(request: HttpRequest, organisation: str) -> HttpResponse:
 
 @never_cache
 @needs("admin")
-def new_key(request: HttpRequest, organisation: str) -> HttpResponse:
+def new_key(request: OrganisationRequest, organisation: str) -> HttpResponse:
     """The answer to the POST carries the secret: it is kept nowhere, so there is no page to redirect to."""
     choices = list(living_endpoints(request.organisation).order_by("name").values_list("id", "name"))
     form = KeyForm(request.POST or None, endpoints=choices)
@@ -51,7 +53,7 @@ def new_key(request: HttpRequest, organisation: str) -> HttpResponse:
 
 @require_POST
 @needs("admin")
-def revoke_key(request: HttpRequest, organisation: str, key_id: str) -> HttpResponse:
+def revoke_key(request: OrganisationRequest, organisation: str, key_id: str) -> HttpResponse:
     key = get_object_or_404(ApiKey.objects.of(request.organisation), pk=key_id)
     revoke_api_key(key, by=request.user, address=client_address(request))
     messages.success(request, f"{key.name} is revoked. The data plane refuses it within seconds.")

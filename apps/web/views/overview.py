@@ -5,12 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 
 from django.db.models import Sum
 from django.db.models.functions import TruncDate
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
-from apps.accounts.current_organisation import needs
+from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.accounts.models import ApiKey, Organisation
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.endpoints.models import Endpoint
@@ -34,7 +34,7 @@ class Step:
 
 
 @needs("read")
-def overview(request: HttpRequest, organisation: str) -> HttpResponse:
+def overview(request: OrganisationRequest, organisation: str) -> HttpResponse:
     tenant = request.organisation
     endpoints = list(living_endpoints(tenant).order_by("-id"))
     steps = _steps(tenant, endpoints)
