@@ -9,13 +9,14 @@ from django.views.decorators.http import require_POST
 
 from apps.accounts.client_address import client_address
 from apps.accounts.current_organisation import OrganisationRequest, needs
-from apps.accounts.forms import InviteForm
+from apps.accounts.forms import InviteForm, OrganisationNameForm
 from apps.accounts.invitation_tokens import digest_of
 from apps.accounts.models import Invitation, Membership, Role
 from apps.accounts.services.accept_invitation import accept_invitation
 from apps.accounts.services.change_role import change_role
 from apps.accounts.services.invite_member import invite_member
 from apps.accounts.services.remove_member import remove_member
+from apps.accounts.services.rename_organisation import rename_organisation
 from apps.accounts.services.revoke_invitation import revoke_invitation
 
 
@@ -24,10 +25,26 @@ def members(request: OrganisationRequest, organisation: str) -> HttpResponse:
     return _members_page(request, InviteForm())
 
 
-def _members_page(request: OrganisationRequest, form: InviteForm) -> HttpResponse:
+@require_POST
+@needs("admin")
+def rename(request: OrganisationRequest, organisation: str) -> HttpResponse:
+    form = OrganisationNameForm(request.POST)
+    if form.is_valid():
+        name = form.cleaned_data["name"]
+        tenant, address = request.organisation, client_address(request)
+        if form.submit(lambda: rename_organisation(tenant, name=name, by=request.user, address=address)):
+            messages.success(request, "The organisation has its new name.")
+            return redirect("accounts:members", organisation)
+    return _members_page(request, InviteForm(), name_form=form)
+
+
+def _members_page(
+    request: OrganisationRequest, form: InviteForm, name_form: OrganisationNameForm | None = None
+) -> HttpResponse:
     people = Membership.objects.of(request.organisation).select_related("user").order_by("joined_at")
     waiting = Invitation.objects.of(request.organisation).filter(accepted_at=None, revoked_at=None).order_by("-id")
     context = {"people": people, "invitations": waiting, "form": form, "roles": Role.choices, "now": timezone.now()}
+    context["name_form"] = name_form or OrganisationNameForm(initial={"name": request.organisation.name})
     return render(request, "accounts/members.html", context)
 
 

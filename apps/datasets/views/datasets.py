@@ -12,6 +12,7 @@ from apps.datasets.forms import NewDatasetForm, UploadForm
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.datasets.samples import SAMPLES
 from apps.datasets.services.create_dataset import create_dataset
+from apps.datasets.services.delete_dataset import delete_dataset
 from apps.datasets.services.receive_upload import receive_upload
 
 
@@ -64,7 +65,11 @@ def upload(request: OrganisationRequest, organisation: str, dataset_id: str) -> 
 
 def _receive(request: OrganisationRequest, dataset: Dataset, form: UploadForm) -> HttpResponse:
     file = form.cleaned_data["file"]
-    version = form.submit(lambda: receive_upload(dataset, file=file, file_name=file.name, uploaded_by=request.user))
+    version = form.submit(
+        lambda: receive_upload(
+            dataset, file=file, file_name=file.name, uploaded_by=request.user, options=form.options()
+        )
+    )
     if version is None:
         return _dataset_page(request, dataset, form)
     return redirect("datasets:version", request.organisation.slug, dataset.pk, version.pk)
@@ -94,3 +99,12 @@ def dataset_page(request: OrganisationRequest, organisation: str, dataset_id: st
 def _dataset_page(request: OrganisationRequest, dataset: Dataset, form: UploadForm) -> HttpResponse:
     versions = dataset.versions.select_related("created_by").order_by("-number")
     return render(request, "datasets/page.html", {"dataset": dataset, "versions": versions, "form": form})
+
+
+@require_POST
+@needs("write")
+def delete(request: OrganisationRequest, organisation: str, dataset_id: str) -> HttpResponse:
+    dataset = find_dataset(request, dataset_id)
+    delete_dataset(dataset, by=request.user)
+    messages.success(request, f"{dataset.name} is deleted. Models that learned from it stay.")
+    return redirect("datasets:list", organisation)

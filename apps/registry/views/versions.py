@@ -90,7 +90,17 @@ def _examples(request: OrganisationRequest, report: EvaluationReport) -> list[di
     if "true" in request.GET and "predicted" in request.GET:
         pair = (request.GET["true"], request.GET["predicted"])
         rows = [row for row in rows if (str(row.get("true")), str(row.get("predicted"))) == pair]
-    return [row | {"values_shown": list((row.get("values") or {}).items())} for row in rows[:_EXAMPLES_SHOWN]]
+    return [
+        row | _off(row) | {"values_shown": list((row.get("values") or {}).items())} for row in rows[:_EXAMPLES_SHOWN]
+    ]
+
+
+def _off(row: dict[str, Any]) -> dict[str, Any]:
+    """For numbers: how far the answer is from the truth."""
+    true, predicted = row.get("true"), row.get("predicted")
+    if isinstance(true, int | float) and isinstance(predicted, int | float) and "confidence" not in row:
+        return {"off": predicted - true}
+    return {}
 
 
 @needs("read")
