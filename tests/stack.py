@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embedded.ports import free_port
-from embedded.postgres import FAST_AND_LOSSY
+from embedded.postgres import SURVIVES_KILLS
 from embedded.stack import Ports, Stack
 
 _OURS = ("DATABASE_URL", "REDIS_URL", "MODELYARD_DATA", "STORAGE_URL", "STRIPE_SECRET_KEY", "PYTEST_CURRENT_TEST")
@@ -89,7 +89,7 @@ def running_stack(environment: dict[str, str] | None = None) -> Iterator[Running
         folder,
         Ports(web=free_port(), serve=free_port(), stripe=free_port()),
         environment=inherited | (environment or {}),
-        postgres_settings=FAST_AND_LOSSY,
+        postgres_settings=SURVIVES_KILLS,
     )
     try:
         stack.start()
