@@ -6,7 +6,6 @@ from django.core.files.uploadedfile import UploadedFile
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.parsers import MultiPartParser
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -18,6 +17,7 @@ from apps.datasets.services.change_dataset import change_dataset
 from apps.datasets.services.create_dataset import create_dataset
 from apps.datasets.services.delete_dataset import delete_dataset
 from apps.datasets.services.receive_upload import receive_upload
+from apps.rest.authentication import OrganisationRequest
 from apps.rest.etags import etag_of, require_match
 from apps.rest.idempotency import idempotent
 from apps.rest.paging import page
@@ -44,23 +44,23 @@ class DatasetChange(StrictSerializer):
 
 class Datasets(APIView):
     @extend_schema(operation_id="list_datasets", responses={200: schemas.DATASET_PAGE})
-    def get(self, request: Request) -> Response:
+    def get(self, request: OrganisationRequest) -> Response:
         return page(request, datasets_of(request.organisation), shown_dataset)
 
     @extend_schema(operation_id="create_dataset", request=NewDataset, responses={201: schemas.DATASET})
     @idempotent
-    def post(self, request: Request) -> Response:
+    def post(self, request: OrganisationRequest) -> Response:
         created = create_dataset(request.organisation, **parsed(NewDataset, request), created_by=actor_of(request))
         return _answer(request, created.pk, status=201)
 
 
 class OneDataset(APIView):
     @extend_schema(operation_id="get_dataset", responses={200: schemas.DATASET})
-    def get(self, request: Request, dataset_id: str) -> Response:
+    def get(self, request: OrganisationRequest, dataset_id: str) -> Response:
         return _answer(request, dataset_id)
 
     @extend_schema(operation_id="change_dataset", request=DatasetChange, responses={200: schemas.DATASET})
-    def patch(self, request: Request, dataset_id: str) -> Response:
+    def patch(self, request: OrganisationRequest, dataset_id: str) -> Response:
         dataset = dataset_of(request.organisation, dataset_id)
         change_dataset(
             dataset,
@@ -71,7 +71,7 @@ class OneDataset(APIView):
         return _answer(request, dataset_id)
 
     @extend_schema(operation_id="delete_dataset", responses={204: None})
-    def delete(self, request: Request, dataset_id: str) -> Response:
+    def delete(self, request: OrganisationRequest, dataset_id: str) -> Response:
         delete_dataset(dataset_of(request.organisation, dataset_id), by=actor_of(request))
         return Response(status=204)
 
@@ -80,7 +80,7 @@ class Versions(APIView):
     parser_classes = [MultiPartParser, StrictJSONParser]
 
     @extend_schema(operation_id="list_dataset_versions", responses={200: schemas.VERSION_PAGE})
-    def get(self, request: Request, dataset_id: str) -> Response:
+    def get(self, request: OrganisationRequest, dataset_id: str) -> Response:
         return page(request, versions_of(dataset_of(request.organisation, dataset_id)), shown_version_in_list)
 
     @extend_schema(
@@ -91,7 +91,7 @@ class Versions(APIView):
         responses={202: schemas.VERSION, 200: schemas.VERSION},
     )
     @idempotent
-    def post(self, request: Request, dataset_id: str) -> Response:
+    def post(self, request: OrganisationRequest, dataset_id: str) -> Response:
         dataset = dataset_of(request.organisation, dataset_id)
         file = _file(request)
         form: Any = request.data
@@ -110,7 +110,7 @@ class Versions(APIView):
 
 class OneVersion(APIView):
     @extend_schema(operation_id="get_dataset_version", parameters=[_INCLUDE], responses={200: schemas.VERSION})
-    def get(self, request: Request, dataset_id: str, version_id: str) -> Response:
+    def get(self, request: OrganisationRequest, dataset_id: str, version_id: str) -> Response:
         version = version_of(request.organisation, dataset_id, version_id)
         wanted = request.query_params.get("include", "").split(",")
         shown = shown_version(version, with_preview="preview" in wanted)
@@ -119,14 +119,14 @@ class OneVersion(APIView):
 
 class VersionPreview(APIView):
     @extend_schema(operation_id="preview_dataset_version", responses={200: schemas.PREVIEW})
-    def get(self, request: Request, dataset_id: str, version_id: str) -> Response:
+    def get(self, request: OrganisationRequest, dataset_id: str, version_id: str) -> Response:
         version = version_of(request.organisation, dataset_id, version_id)
         if version.state != "ready":
             raise Problem("yours:dataset-not-ready", f"The version is {version.state}.")
         return Response({"id": version.pk, "preview": version.preview})
 
 
-def _answer(request: Request, dataset_id: str, status: int = 200) -> Response:
+def _answer(request: OrganisationRequest, dataset_id: str, status: int = 200) -> Response:
     dataset = dataset_of(request.organisation, dataset_id)
     headers = {"ETag": _etag(dataset), "Location": f"/api/v1/datasets/{dataset.pk}"}
     return Response(shown_dataset(dataset), status=status, headers=headers)
@@ -137,7 +137,7 @@ def _etag(dataset: Dataset) -> str:
     return etag_of({"id": dataset.pk, "name": dataset.name, "task": dataset.task, "description": dataset.description})
 
 
-def _file(request: Request) -> UploadedFile:
+def _file(request: OrganisationRequest) -> UploadedFile:
     files: list[Any] = request.FILES.getlist("file") if hasattr(request.FILES, "getlist") else []
     form: Any = request.data
     unknown = sorted(set(form) - set(_FORM_FIELDS))

@@ -57,7 +57,7 @@ def _parse_policy(item: dict[str, Any], where: str, errors: list[dict[str, str]]
     name = str(item.get("name") or "limit")
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name):
         errors.append(_error(f"{where}.name", "has characters a header cannot carry", "use letters, digits, - and _"))
-    numbers = {}
+    numbers: dict[str, Any] = {}
     for field, least, most in (("quota", 1, 10**9), ("window_s", 1, MAX_WINDOW_S), ("burst", 0, 10**9)):
         value = item.get(field, 0 if field == "burst" else None)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:

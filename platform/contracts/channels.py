@@ -5,7 +5,7 @@ RUN_CHANGED = "my:run:{run}"  # pub/sub; a hint for the run page's event stream
 
 
 def rate_key(organisation: str, scope: str, owner: str, policy: str) -> str:
-    """GCRA state. The braces keep one organisation's keys on one Redis Cluster slot, so one script can take them all."""
+    """GCRA state. The braces keep one organisation's keys on one Redis Cluster slot, so one script takes them all."""
     return f"{{t:{organisation}}}:g:{scope}:{owner}:{policy}"
 
 

@@ -27,7 +27,7 @@ TASKS = (
     "forecasting",
 )
 TASKS_TRAINABLE = ("tabular_classification", "tabular_regression", "image_classification")
-# Model families that each recipe knows, in the order in which they are tried. A run names some of them, or none for all.
+# Model families that each recipe knows, in the order in which they are tried. A run names some, or none for all.
 FAMILIES: dict[str, tuple[str, ...]] = {
     "tabular_classification": ("linear", "gradient_boosting", "mlp"),
     "tabular_regression": ("linear", "gradient_boosting", "mlp"),

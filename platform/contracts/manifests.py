@@ -99,4 +99,6 @@ class EvaluationReport:
     calibration: list[dict[str, float]] = field(default_factory=list)  # {"confidence","accuracy","count"}
     residuals: dict[str, Any] = field(default_factory=dict)  # regression: {"bins","counts","quantiles"}
     importance: list[dict[str, Any]] = field(default_factory=list)  # {"column","drop"} permutation, primary metric
-    examples: list[dict[str, Any]] = field(default_factory=list)  # up to 200: {"row","true","predicted","confidence","values"|"file"}
+    examples: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # up to 200: {"row","true","predicted","confidence","values"|"file"}

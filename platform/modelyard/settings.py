@@ -1,4 +1,4 @@
-"""Every setting of the control plane, read top to bottom, everything from the environment (docs/operations/configuration.md)."""
+"""Every setting of the control plane, top to bottom, all from the environment (docs/operations/configuration.md)."""
 
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -12,10 +12,16 @@ DATA_DIR = data_dir()
 DEBUG = flag("DEBUG", default=False)
 SECRET_KEY = secret("SECRET_KEY") or generated_secret("SECRET_KEY")
 KEY_PEPPER = secret("KEY_PEPPER") or generated_secret("KEY_PEPPER")  # digests of API keys; changing it ends every key
-USAGE_SIGNING_KEY = secret("USAGE_SIGNING_KEY") or generated_secret("USAGE_SIGNING_KEY")  # Ed25519 seed for the usage files of invoices
+USAGE_SIGNING_KEY = secret("USAGE_SIGNING_KEY") or generated_secret(
+    "USAGE_SIGNING_KEY"
+)  # Ed25519 seed for the usage files of invoices
 PUBLIC_URL = text("PUBLIC_URL", default=f"http://127.0.0.1:{integer('WEB_PORT', default=8000)}").rstrip("/")
-SERVE_PUBLIC_URL = text("SERVE_PUBLIC_URL", default=f"http://127.0.0.1:{integer('SERVE_PORT', default=8100)}").rstrip("/")
-SERVE_INTERNAL_URL = text("SERVE_INTERNAL_URL", default=SERVE_PUBLIC_URL).rstrip("/")  # where the playground finds the data plane
+SERVE_PUBLIC_URL = text("SERVE_PUBLIC_URL", default=f"http://127.0.0.1:{integer('SERVE_PORT', default=8100)}").rstrip(
+    "/"
+)
+SERVE_INTERNAL_URL = text("SERVE_INTERNAL_URL", default=SERVE_PUBLIC_URL).rstrip(
+    "/"
+)  # where the playground finds the data plane
 IS_HTTPS = PUBLIC_URL.startswith("https://")
 ALLOWED_HOSTS = words("ALLOWED_HOSTS") or [urlsplit(PUBLIC_URL).hostname or "", "localhost", "127.0.0.1", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
@@ -40,7 +46,7 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
-# --- what the project is composed of ----------------------------------------------------------------------------------
+# --- what the project is composed of --------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "unfold",
     "django.contrib.admin",
@@ -109,7 +115,8 @@ TEMPLATES = [
     }
 ]
 
-# --- PostgreSQL, the truth --------------------------------------------------------------------------------------------
+
+# --- PostgreSQL, the truth ------------------------------------------------------------------------------------------
 def _database(url: str) -> dict[str, object]:
     parts = urlsplit(url)
     query = {name: values[0] for name, values in parse_qs(parts.query).items()}
@@ -129,7 +136,7 @@ def _database(url: str) -> dict[str, object]:
 DATABASES = {"default": _database(secret("DATABASE_URL") or embedded_url("database_url") or "postgresql:///modelyard")}
 AUTH_USER_MODEL = "accounts.User"
 
-# --- Redis: broker, rate counters, hints. Holds nothing that cannot be rebuilt ----------------------------------------
+# --- Redis: broker, rate counters, hints. Holds nothing that cannot be rebuilt --------------------------------------
 REDIS_URL = secret("REDIS_URL") or embedded_url("redis_url")
 CACHES = {  # allauth's rate limits and nothing else; without Redis each process counts for itself
     "default": {
@@ -145,7 +152,9 @@ CACHES = {  # allauth's rate limits and nothing else; without Redis each process
 }
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = False  # the row in PostgreSQL is the job; a lost message is swept up, a doubled one finds no row
+CELERY_TASK_ACKS_LATE = (
+    False  # the row in PostgreSQL is the job; a lost message is swept up, a doubled one finds no row
+)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = "control"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -164,7 +173,7 @@ CELERY_BEAT_SCHEDULE = {  # seconds; every task may run twice or late without ha
     "close-last-month": {"task": "apps.billing.tasks.close_due_periods", "schedule": 3600.0},
 }
 
-# --- files: one interface, a folder or S3 -----------------------------------------------------------------------------
+# --- files: one interface, a folder or S3 ---------------------------------------------------------------------------
 STORAGE_URL = text("STORAGE_URL", default=f"file://{DATA_DIR / 'storage'}")
 
 
@@ -199,7 +208,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [ROOT / "static"]
 
-# --- people -----------------------------------------------------------------------------------------------------------
+# --- people ---------------------------------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = ["apps.accounts.sign_in.CountedPasswordBackend"]  # the only one: every check is counted
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -232,7 +241,7 @@ EMAIL_HOST_PASSWORD = secret("EMAIL_HOST_PASSWORD")
 EMAIL_USE_TLS = flag("EMAIL_USE_TLS", default=False)
 DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", default="Modelyard <no-reply@modelyard.invalid>")
 
-# --- REST -------------------------------------------------------------------------------------------------------------
+# --- REST -----------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "apps.rest.authentication.ApiKeyAuthentication",
@@ -257,7 +266,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "apps.rest.openapi.document_problems"],
 }
 
-# --- side effects: topic -> function(payload: dict) -------------------------------------------------------------------
+# --- side effects: topic -> function(payload: dict) -----------------------------------------------------------------
 OUTBOX_HANDLERS = {
     "mail": "apps.accounts.tasks.send_mail",
     "check-upload": "apps.datasets.tasks.start_check",
@@ -266,19 +275,19 @@ OUTBOX_HANDLERS = {
     "config-changed": "apps.endpoints.tasks.hint_config_changed",
 }
 
-# --- Stripe; without a key the shipped local double answers at STRIPE_API_BASE ------------------------------------------
+# --- Stripe; without a key the shipped local double answers at STRIPE_API_BASE --------------------------------------
 STRIPE_SECRET_KEY = secret("STRIPE_SECRET_KEY", default="sk_test_double")
 STRIPE_WEBHOOK_SECRET = secret("STRIPE_WEBHOOK_SECRET", default="whsec_double")
 STRIPE_API_BASE = text("STRIPE_API_BASE", default=f"http://127.0.0.1:{integer('STRIPE_DOUBLE_PORT', default=8420)}")
 STRIPE_METER_EVENT_NAME = text("STRIPE_METER_EVENT_NAME", default="modelyard_usage")
 IS_STRIPE_DOUBLE = STRIPE_SECRET_KEY == "sk_test_double"
 
-# --- money ------------------------------------------------------------------------------------------------------------
+# --- money ----------------------------------------------------------------------------------------------------------
 WELCOME_CREDIT_MICROS = integer("WELCOME_CREDIT_MICROS", default=5_000_000)  # granted to each new organisation
 ORGANISATION_REQUESTS_PER_MINUTE = integer("ORGANISATION_REQUESTS_PER_MINUTE", default=600_000)  # fair-use ceiling
 PERIOD_GRACE_S = integer("PERIOD_GRACE_S", default=3600)  # a month is closed this long after its end
 
-# --- the rest -----------------------------------------------------------------------------------------------------------
+# --- the rest -------------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True

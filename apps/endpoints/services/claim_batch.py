@@ -21,7 +21,7 @@ RETURNING id
 def claim_batch(node: Node, *, batch_id: str = "") -> BatchJob | None:
     """Return the job with its own token, or None when nothing waits."""
     token = mint_token("myb")
-    values = {"node": node.id, "digest": digest_token(token), "lease": LEASE_S, "batch": batch_id}
+    values: dict[str, str | int] = {"node": node.id, "digest": digest_token(token), "lease": LEASE_S, "batch": batch_id}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_CLAIM, values)
         row = cursor.fetchone()

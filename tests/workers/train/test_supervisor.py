@@ -178,7 +178,7 @@ def test_a_worker_that_leaves_lets_another_go_on_from_its_checkpoint(control: Sm
 def test_a_stumbling_control_is_asked_again(control: SmallControl) -> None:
     control.add_run(job(families=["linear"]), table_bytes())
     working = Working(control)
-    wait_for(lambda: fitting(control))
+    wait_for(lambda: control.heartbeats.get("run_1"))
     control.faults.extend([503, 500, 502])
     working.join()
     assert control.finished["run_1"]["outcome"] == "succeeded"
