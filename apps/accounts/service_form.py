@@ -25,11 +25,17 @@ class ServiceForm(forms.Form):
     def show(self, problem: Problem) -> None:
         placed = False
         for error in problem.errors:
-            field = str(error.get("location", "")).split(".")[0].split("[")[0]
-            sentence = " ".join(str(error.get(part, "")) for part in ("message", "fix")).strip()
-            self.add_error(
-                field if field in self.fields else None, f"{sentence[:1].upper()}{sentence[1:]}.".replace("..", ".")
-            )
+            field, _, rest = str(error.get("location", "")).partition(".")
+            field = field.split("[")[0]
+            is_ours = field in self.fields
+            sentence = _sentence(rest if is_ours else "", str(error.get("message", "")), str(error.get("fix", "")))
+            self.add_error(field if is_ours else None, sentence)
             placed = True
         if not placed:
             self.add_error(None, f"{problem.failure.title}. {problem.detail}")
+
+
+def _sentence(place: str, message: str, fix: str) -> str:
+    """`postcode: is no type` and `choose one of …` as two sentences."""
+    parts = [f"{part[:1].upper()}{part[1:].rstrip('.')}." for part in (message, fix) if part]
+    return " ".join([f"{place}:", *parts] if place else parts)

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 
 from apps.accounts.service_form import ServiceForm
+from apps.datasets.rules import checked_options
 from contracts.jobs import TASKS_TRAINABLE
 from contracts.problems import Problem
 
@@ -48,6 +49,14 @@ class UploadForm(ServiceForm):
         if data.get("missing"):
             found["missing"] = ["", *(word.strip() for word in data["missing"].split(",") if word.strip())]
         return found
+
+    def clean(self) -> dict[str, Any]:
+        """Look at the options before a dataset is made for the file."""
+        try:
+            checked_options(self.options())
+        except Problem as problem:
+            self.show(problem)
+        return self.cleaned_data
 
     def show(self, problem: Problem) -> None:
         """The service names its options `options.types.postcode`; here they are fields of their own."""

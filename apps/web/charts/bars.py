@@ -39,7 +39,7 @@ def histogram(edges: Sequence[float], counts: Sequence[int], label: str, unit: s
     """Counts between edges; each bar tells its numbers on hover and to screen readers."""
     if not counts or len(edges) != len(counts) + 1:
         return SafeString("")
-    width, height, left, bottom = 640, 220, 44, 192
+    width, height, left, bottom = 480, 210, 40, 182
     y = Axis(0, max(*counts, 1), bottom, 12)
     x = Axis(edges[0], edges[-1], left, width - 8)
     bars = []

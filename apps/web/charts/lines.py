@@ -17,7 +17,7 @@ def line_chart(series: Series, label: str, *, across: str = "step") -> SafeStrin
     heights = finite([height for _, height in points])
     if not heights:
         return SafeString("")
-    width, view_height, left, bottom = 640, 240, 52, 206
+    width, view_height, left, bottom = 460, 220, 48, 186
     low, high = min(heights), max(heights)
     pad = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
     marks = ticks(max(low - pad, 0) if low >= 0 else low - pad, high + pad)

@@ -68,7 +68,7 @@ def trade(points: Sequence[Mapping[str, Any]], metric: str) -> SafeString:
             f"{p['name']}: {amount(p['score'])} {metric}, {amount(p['latency_ms'])} ms a row",
             x.place(p["latency_ms"]) + (10 if x.place(p["latency_ms"]) < width * 0.6 else -10),
             "start" if x.place(p["latency_ms"]) < width * 0.6 else "end",
-            p["name"],
+            p["name"].replace("_", " "),
         )
         for p in points
     ]

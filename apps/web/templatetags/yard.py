@@ -85,6 +85,13 @@ def family(name: str) -> str:
 
 
 @register.filter
+def stage(text: str) -> str:
+    """What a trainer is at: `fit mlp` -> `Fitting: neural network`."""
+    verb, _, rest = str(text).partition(" ")
+    return f"Fitting: {family(rest).lower()}" if verb == "fit" and rest else words(text)
+
+
+@register.filter
 def words(name: str) -> str:
     """`tabular_classification` -> `Tabular classification`."""
     return str(name).replace("_", " ").replace("-", " ").capitalize()
