@@ -40,6 +40,24 @@ _LOOKS = {
 }
 
 
+_MOVEMENTS = {
+    "grant": "Credit granted",
+    "topup": "Top-up",
+    "hold": "Set aside for a run or a batch",
+    "release": "Given back, nothing was used",
+    "usage": "Given back after a run or a batch",
+    "lease": "Lent to a server for predictions",
+    "lease_close": "Given back by a server",
+    "refund": "Refund",
+    "reversal": "Reversal",
+}
+
+
+def movement_of(kind: str) -> str:
+    """What a ledger transaction of this kind does to the credit, in words."""
+    return _MOVEMENTS.get(kind, str(kind).replace("_", " ").capitalize())
+
+
 def look_of(state: str) -> Look:
     """The look of a state; an unknown one is shown plainly by its own name."""
     return _LOOKS.get(state, Look("", str(state).replace("_", " ").capitalize()))

@@ -14,6 +14,7 @@ from contracts.failures import FAILURES
 
 register = template.Library()
 
+register.filter("movement", states.movement_of)
 register.filter("money", numbers.money)
 register.filter("count", numbers.count)
 register.filter("duration", numbers.duration)
@@ -89,6 +90,13 @@ def stage(text: str) -> str:
     """What a trainer is at: `fit mlp` -> `Fitting: neural network`."""
     verb, _, rest = str(text).partition(" ")
     return f"Fitting: {family(rest).lower()}" if verb == "fit" and rest else words(text)
+
+
+@register.filter
+def quantile(name: str) -> str:
+    """`p05` -> `5 % are below`."""
+    share = str(name).removeprefix("p").lstrip("0") or "0"
+    return "half are below" if share == "50" else f"{share} % are below"
 
 
 @register.filter
