@@ -16,7 +16,6 @@ _SHARES = [
     ("50", "Half of it (A/B)"),
     ("10", "10 % (canary)"),
     ("1", "1 % (careful canary)"),
-    ("shadow", "A copy only, its answers are not used (shadow)"),
 ]
 
 

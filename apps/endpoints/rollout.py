@@ -12,13 +12,11 @@ class Share:
     shadow: bool = False
 
 
-def with_version(present: Sequence[Share], version: str, *, weight: int, shadow: bool = False) -> list[dict[str, Any]]:
-    """The deployments to ask for when `version` gets `weight` per cent (or a copy of the traffic, as a shadow)."""
+def with_version(present: Sequence[Share], version: str, *, weight: int) -> list[dict[str, Any]]:
+    """The deployments to ask for when `version` gets `weight` per cent."""
     others = [share for share in present if share.model_version != version]
     live = [share for share in others if not share.shadow]
     kept = [share for share in others if share.shadow]
-    if shadow:
-        return [_wire(share) for share in [*_scaled(live, 100), *kept, Share(version, 100, shadow=True)]]
     if weight >= 100 or not live:
         return [_wire(share) for share in [Share(version, 100), *kept]]
     return [_wire(share) for share in [*_scaled(live, 100 - weight), Share(version, weight), *kept]]

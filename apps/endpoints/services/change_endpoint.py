@@ -75,6 +75,13 @@ def replace_deployments(endpoint: Endpoint, wanted: Sequence[dict[str, Any]], *,
         if isinstance(weight, bool) or not isinstance(weight, int):
             error = {"location": "deployments.weight", "message": f"is {weight!r}", "fix": "send a whole percentage"}
             raise Problem("yours:invalid", errors=[error])
+        if shadow:
+            error = {
+                "location": "deployments.shadow",
+                "message": "servers do not copy traffic yet",
+                "fix": "leave it out",
+            }
+            raise Problem("yours:invalid", errors=[error])
         rows.append(
             Deployment(endpoint=endpoint, model_version=version, weight=weight, shadow=shadow, edition=endpoint.edition)
         )

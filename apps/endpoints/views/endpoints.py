@@ -150,11 +150,8 @@ def deploy(request: OrganisationRequest, organisation: str, endpoint_id: str) ->
     form = DeployForm(request.POST, versions=_candidates(endpoint))
     if form.is_valid():
         data = form.cleaned_data
-        is_shadow = data["share"] == "shadow"
         present = [Share(row.model_version_id, row.weight, row.shadow) for row in _present(endpoint)]
-        wanted = with_version(
-            present, data["model_version"], weight=0 if is_shadow else int(data["share"]), shadow=is_shadow
-        )
+        wanted = with_version(present, data["model_version"], weight=int(data["share"]))
         if form.submit(lambda: change_endpoint(endpoint, deployments=wanted, force=data["force"], by=request.user)):
             messages.success(request, "The new traffic shares are published. Servers take them over within seconds.")
             return redirect("endpoints:page", organisation, endpoint_id)

@@ -15,14 +15,6 @@ def test_all_of_the_traffic_leaves_nobody_else():
     assert with_version([Share("a", 100)], "b", weight=100) == [{"model_version": "b", "weight": 100, "shadow": False}]
 
 
-def test_a_shadow_takes_nothing_from_those_that_answer():
-    wanted = with_version([Share("a", 100)], "b", weight=0, shadow=True)
-    assert [(row["model_version"], row["weight"], row["shadow"]) for row in wanted] == [
-        ("a", 100, False),
-        ("b", 100, True),
-    ]
-
-
 @given(st.lists(st.integers(1, 100), min_size=1, max_size=6), st.integers(1, 100), st.booleans())
 def test_the_live_weights_sum_to_100(weights, weight, is_known):
     present = [Share(f"v{place}", part) for place, part in enumerate(weights)]
