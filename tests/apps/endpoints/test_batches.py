@@ -9,11 +9,14 @@ from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from apps.compute.models import Pool
 from apps.compute.services.register_node import register_node
 from apps.endpoints.models import Batch
 from apps.endpoints.services.claim_batch import claim_batch
 from apps.endpoints.services.reap_lost_batches import reap_lost_batches
 from apps.endpoints.services.start_batch import start_batch
+from apps.ledger.models import Price
+from apps.ledger.services.fill_price_book import fill_price_book
 from apps.ledger.services.open_wallet import credit_wallet
 from apps.metering.models import UsageEvent
 from contracts.problems import Problem
@@ -194,6 +197,8 @@ def test_without_credit_nothing_starts(people):
 
 @pytest.mark.django_db(transaction=True)
 def test_sixteen_claimers_get_each_batch_once(storage):
+    fill_price_book(Price)  # an earlier test with real transactions may have emptied the tables
+    Pool.objects.get_or_create(name="cpu", defaults={"title": "cpu"})
     made = make_people()
     give_credit(made.organisation)
     version = a_model_version(made.organisation)
