@@ -24,6 +24,7 @@ def test_a_key_opens_its_organisation_and_no_other(as_key, people):
 @pytest.mark.parametrize(
     "header",
     ["Bearer", "Bearer x", "Basic YTpi", f"Bearer {mint_key()[1]}", f"Bearer {mint_key()[1][:-1]}é", "Token my_live_x"],
+    ids=["empty", "nonsense", "basic", "never issued", "mistyped", "other scheme"],
 )
 def test_whoever_is_unknown_gets_401_with_a_challenge(client, db, header):
     answer = client.get(ECHO, headers={"Authorization": header})
