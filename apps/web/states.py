@@ -47,7 +47,7 @@ _MOVEMENTS = {
     "release": "Given back, nothing was used",
     "usage": "Given back after a run or a batch",
     "lease": "Lent to a server for predictions",
-    "lease_close": "Given back by a server",
+    "lease-close": "Given back by a server",
     "refund": "Refund",
     "reversal": "Reversal",
 }

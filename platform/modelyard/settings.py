@@ -3,6 +3,8 @@
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from django.templatetags.static import static
+
 from modelyard.env import data_dir, embedded_url, flag, generated_secret, integer, secret, text, words
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -307,6 +309,8 @@ LOGGING = {
 UNFOLD = {
     "SITE_TITLE": "Modelyard console",
     "SITE_HEADER": "Modelyard",
+    "SITE_ICON": lambda request: static("img/mark.svg"),
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("img/mark.svg")}],
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "DASHBOARD_CALLBACK": "apps.console.dashboard.dashboard",

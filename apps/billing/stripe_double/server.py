@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import html
 import json
 import secrets
 import threading
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from apps.billing.stripe_double.faults import BROKEN, COMMIT_THEN_DROP, TOO_MANY, Faults
 from apps.billing.stripe_double.form import decode_form
 from apps.billing.stripe_double.parameters import WrongParameter
+from apps.billing.stripe_double.pay_page import document, pay_page
 from apps.billing.stripe_double.resources import ROUTES, NotThere
 from apps.billing.stripe_double.store import Store, new_stripe_id, shaped
 
@@ -175,13 +175,7 @@ class Handler(BaseHTTPRequestHandler):
         elif session["status"] == "complete":
             self._html(200, "<h1>This is paid already</h1>")
         else:
-            amount = f"{session['amount_total']} minor units of {session['currency'].upper()}"
-            back = html.escape(session["cancel_url"] or "/", quote=True)
-            self._html(
-                200,
-                f"<h1>Pay {html.escape(amount)}</h1><p>This page stands in for Stripe Checkout. No card is charged.</p>"
-                f'<form method="post"><button>Pay</button></form><p><a href="{back}">Back without paying</a></p>',
-            )
+            self._html(200, pay_page(session))
 
     def _redirect(self, address: str) -> None:
         self.send_response(303)
@@ -190,8 +184,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _html(self, status: int, body: str) -> None:
-        page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Payment</title><body>{body}</body></html>'
-        self._bytes(status, page.encode(), "text/html; charset=utf-8")
+        self._bytes(status, document(body).encode(), "text/html; charset=utf-8")
 
     def _answer(self, status: int, answer: dict[str, Any]) -> None:
         self._bytes(status, json.dumps(answer).encode(), "application/json")

@@ -60,7 +60,7 @@ class TestTopUps:
     def test_a_top_up_is_paid_on_the_page_and_becomes_credit(self, people, double, books_are_right):
         top_up = start_top_up(people.organisation, amount_micros=DOLLARS_20)
         page = httpx.get(top_up.checkout_url)
-        assert "2000 minor units of USD" in page.text
+        assert "20.00 USD" in page.text
         assert sent(double, paid_event(double, top_up)) is True
         top_up.refresh_from_db()
         assert top_up.state == "paid"
