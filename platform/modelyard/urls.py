@@ -1,7 +1,8 @@
 """Every public address on one screen, in pipeline order. The addresses under each prefix live with their stage."""
 
+from allauth.account.views import password_reset_from_key
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
 from apps.web import health
@@ -40,6 +41,12 @@ pages = [  # of one organisation: /o/<slug>/…
 
 urlpatterns = [
     path("", include("apps.web.urls")),
+    # allauth's own address of the mailed link takes no underscore, and our user ids have one.
+    re_path(
+        r"^accounts/password/reset/key/(?P<uidb36>[0-9A-Za-z_]+)-(?P<key>.+)/$",
+        password_reset_from_key,
+        name="account_reset_password_from_key",
+    ),
     path("accounts/", include("allauth.account.urls")),
     path("o/<slug:organisation>/", include(pages)),
     path("api/v1/", include(api_v1)),
