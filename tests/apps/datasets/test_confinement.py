@@ -114,5 +114,12 @@ def test_the_child_knows_no_django_and_no_secrets(tmp_path):
 
 
 def _checking_children() -> list[psutil.Process]:
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if "apps.datasets.checking.child" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process().children(recursive=True) if _is_checking(child)]
+
+
+def _is_checking(process: psutil.Process) -> bool:
+    """An ended process that nobody has waited for yet (another test's) has no command line any more."""
+    try:
+        return "apps.datasets.checking.child" in " ".join(process.cmdline())
+    except (psutil.ZombieProcess, psutil.NoSuchProcess):
+        return False
