@@ -23,10 +23,12 @@ TASKS = (
     "tabular_regression",
     "image_classification",
     "text_classification",
+    "text_embedding",
+    "question_answering",
     "recommendation",
     "forecasting",
 )
-TASKS_TRAINABLE = ("tabular_classification", "tabular_regression", "image_classification")
+TASKS_TRAINABLE = ("tabular_classification", "tabular_regression", "image_classification")  # tasks that have a recipe
 # Model families that each recipe knows, in the order in which they are tried. A run names some, or none for all.
 FAMILIES: dict[str, tuple[str, ...]] = {
     "tabular_classification": ("linear", "gradient_boosting", "mlp"),

@@ -31,14 +31,27 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class OutputMeaning:
-    """How to read the output tensors. kind: classification -> label [N] BYTES and probabilities [N, C] FP32;
-    regression -> value [N] FP32."""
+    """How to read the output tensors, and what a prediction looks like in `/v1/predict`.
 
-    kind: str  # "classification" | "regression" | "ranking"
+    kind            tensors                                         prediction
+    classification  label [N] BYTES, probabilities [N, C] FP32      {"label", "probabilities": {class: p}}
+    regression      value [N] FP32                                  {"value"}
+    ranking         items [N, K] BYTES, scores [N, K] FP32          {"items": [{"item", "score"}]}, best first; an
+                                                                    empty item ends the list
+    forecast        values, lower, upper [N, H] FP32                {"forecast": [{"step", "value", "lower", "upper"}]}
+    embedding       vector [N, D] FP32                              {"vector": [...]}
+    """
+
+    kind: str
     label_tensor: str = ""
     probabilities_tensor: str = ""
     value_tensor: str = ""
     classes: list[str] = field(default_factory=list)
+    items_tensor: str = ""
+    scores_tensor: str = ""
+    lower_tensor: str = ""
+    upper_tensor: str = ""
+    vector_tensor: str = ""
 
 
 @dataclass(frozen=True)

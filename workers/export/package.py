@@ -34,21 +34,13 @@ def manifest(
     *,
     sha256: str,
     size_bytes: int,
-    classes: list[str],
+    outputs: tuple[list[TensorSpec], OutputMeaning],
     inputs: list[TensorSpec],
     evaluation: EvaluationReport,
     family: str,
     latency_ms: float,
     extra: dict[str, Any],
 ) -> ModelManifest:
-    if classes:
-        outputs = [TensorSpec("label", "BYTES", [-1]), TensorSpec("probabilities", "FP32", [-1, len(classes)])]
-        meaning = OutputMeaning(
-            "classification", label_tensor="label", probabilities_tensor="probabilities", classes=classes
-        )
-    else:
-        outputs = [TensorSpec("value", "FP32", [-1])]
-        meaning = OutputMeaning("regression", value_tensor="value")
     opset = next(one.version for one in model.opset_import if one.domain == "")
     return ModelManifest(
         task=job.task,
@@ -57,8 +49,8 @@ def manifest(
         model_bytes=size_bytes,
         opset=opset,
         inputs=inputs,
-        outputs=outputs,
-        meaning=meaning,
+        outputs=outputs[0],
+        meaning=outputs[1],
         family=family,
         metrics=evaluation.metrics,
         baseline=evaluation.baseline,
@@ -70,6 +62,17 @@ def manifest(
         created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         **extra,
     )
+
+
+def label_outputs(classes: list[str]) -> tuple[list[TensorSpec], OutputMeaning]:
+    """What a classifier (`classes` named) or a regressor (none) gives."""
+    if not classes:
+        return [TensorSpec("value", "FP32", [-1])], OutputMeaning("regression", value_tensor="value")
+    tensors = [TensorSpec("label", "BYTES", [-1]), TensorSpec("probabilities", "FP32", [-1, len(classes)])]
+    meaning = OutputMeaning(
+        "classification", label_tensor="label", probabilities_tensor="probabilities", classes=classes
+    )
+    return tensors, meaning
 
 
 def versions() -> dict[str, str]:

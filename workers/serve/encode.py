@@ -16,6 +16,12 @@ def predictions(outputs: dict[str, Any], meaning: OutputMeaning) -> list[Any]:
     if meaning.kind == "regression":
         values = _floats(outputs[meaning.value_tensor].reshape(-1))
         return [{"value": value} if value is not None else _not_finite() for value in values]
+    if meaning.kind == "ranking":
+        return _rankings(outputs[meaning.items_tensor], outputs[meaning.scores_tensor])
+    if meaning.kind == "forecast":
+        return _forecasts(outputs, meaning)
+    if meaning.kind == "embedding":
+        return [{"vector": vector} for vector in _floats(outputs[meaning.vector_tensor])]
     probabilities = outputs.get(meaning.probabilities_tensor)
     labels = _labels(outputs.get(meaning.label_tensor), probabilities, meaning.classes)
     if probabilities is None:
@@ -28,6 +34,28 @@ def predictions(outputs: dict[str, Any], meaning: OutputMeaning) -> list[Any]:
         for place in np.flatnonzero(~np.isfinite(probabilities).all(axis=1)):
             entries[place] = _not_finite()
     return entries
+
+
+def _rankings(items: Any, scores: Any) -> list[Any]:
+    """Best first; the graph ends a list with an empty item."""
+    return [
+        {"items": [{"item": item, "score": score} for item, score in zip(names, values, strict=True) if item != ""]}
+        for names, values in zip(items.tolist(), _floats(scores), strict=True)
+    ]
+
+
+def _forecasts(outputs: dict[str, Any], meaning: OutputMeaning) -> list[Any]:
+    named = {"value": meaning.value_tensor, "lower": meaning.lower_tensor, "upper": meaning.upper_tensor}
+    series = {name: _floats(outputs[tensor]) for name, tensor in named.items() if tensor}
+    return [
+        {
+            "forecast": [
+                {"step": step, **dict(zip(series, at, strict=True))}
+                for step, at in enumerate(zip(*row, strict=True), 1)
+            ]
+        }
+        for row in zip(*series.values(), strict=True)
+    ]
 
 
 def _floats(array: Any) -> Any:

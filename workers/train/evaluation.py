@@ -6,6 +6,7 @@ import numpy as np
 
 from contracts.manifests import EvaluationReport
 from workers.train import metrics, seeds
+from workers.train.splits import Parts
 
 EXAMPLES_MOST = 200
 RESIDUAL_BINS = 30
@@ -47,6 +48,14 @@ def evaluate(
         examples=examples,
         **extra,
     )
+
+
+def of_labels(data: Any, fitted: Any, parts: Parts, seed: int) -> EvaluationReport:
+    """Evaluate a classifier or regressor on its test rows; importance comes later, when time is left."""
+    truth, answer = data.truth[parts.test], fitted.predict(parts.test)
+    picked = pick_examples(truth, answer, seed)
+    examples = [example(fitted.example(parts.test[i]), truth[i], answer[i], data.classes) for i in picked]
+    return evaluate(truth, answer, data.truth[parts.fitted], data.classes, [], examples)
 
 
 def rounded(scores: dict[str, float]) -> dict[str, float]:

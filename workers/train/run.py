@@ -1,9 +1,15 @@
 """The road of one run, inside the child process: load → split → fit → evaluate → export → parity → package.
 
+A recipe is a module with `load(run, path) -> data`, `split(run, data) -> Parts`, `fit(run, data, parts) -> fitted` and
+`evaluate(run, data, fitted, parts) -> EvaluationReport`. What it fitted knows `family`, `reference_name`, `tolerance`,
+`to_onnx()`, `outputs() -> (list[TensorSpec], OutputMeaning)`, `describe()` (the manifest's view of the inputs),
+`parity_groups(rows)` (inputs, and what the training framework says to them) and `importance(rows, time, seed)`.
+
 It works on a folder and nothing else: `job.json` and the dataset lie in it, progress, checkpoints and the package
 are written into it. No network, no token; so it also runs by hand on a folder of your own.
 """
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -14,14 +20,13 @@ import torch
 from contracts.jobs import TrainJob
 from contracts.wire import from_wire, to_wire
 from workers.export import latency, package, parity
-from workers.train import evaluation, seeds
+from workers.train import seeds
 from workers.train.budget import Budget
 from workers.train.checkpoint import EVERY_S, Checkpoints, newest
 from workers.train.context import RunContext
 from workers.train.failures import OurFailure, UserFailure
 from workers.train.progress import Progress
 from workers.train.recipes import images, tabular
-from workers.train.splits import split
 
 RECIPES: dict[str, ModuleType] = {
     "tabular_classification": tabular,
@@ -61,7 +66,7 @@ def _travel(context: RunContext, recipe: ModuleType, folder: Path) -> None:
     progress.stage("load", 0.02, eta_seconds=context.budget.left_s())
     data = recipe.load(context, folder / "dataset")
     progress.stage("split", 0.06, eta_seconds=context.budget.left_s())
-    parts = split(data.groups, job.splits, job.seed)
+    parts = recipe.split(context, data)
     progress.log(
         f"{len(parts.train):,} training, {len(parts.valid):,} validation, {len(parts.test):,} test rows; "
         f"device {context.device}, {context.threads} threads."
@@ -69,9 +74,7 @@ def _travel(context: RunContext, recipe: ModuleType, folder: Path) -> None:
     fitted = recipe.fit(context, data, parts)
 
     progress.stage("evaluate", 0.88, state="validating", eta_seconds=context.budget.left_s())
-    truth, answer = data.truth[parts.test], fitted.predict(parts.test)
-    picked = evaluation.pick_examples(truth, answer, job.seed)
-    examples = [evaluation.example(fitted.example(parts.test[i]), truth[i], answer[i], data.classes) for i in picked]
+    report = recipe.evaluate(context, data, fitted, parts)
 
     progress.stage("export", 0.92, state="exporting", eta_seconds=context.budget.left_s())
     try:
@@ -95,13 +98,13 @@ def _travel(context: RunContext, recipe: ModuleType, folder: Path) -> None:
     progress.stage("importance", 0.97)
     time = context.budget.slice(0.5, of_s=min(2 * IMPORTANCE_MOST_S, max(0.0, context.budget.left_s())))
     importance = fitted.importance(parts.test[:IMPORTANCE_MOST_ROWS], time, job.seed)
-    report = evaluation.evaluate(truth, answer, data.truth[parts.fitted], data.classes, importance, examples)
+    report = dataclasses.replace(report, importance=importance)
     described = package.manifest(
         job,
         model,
         sha256=sha256,
         size_bytes=len(raw),
-        classes=data.classes,
+        outputs=fitted.outputs(),
         evaluation=report,
         family=fitted.family,
         latency_ms=latency_ms,

@@ -25,7 +25,7 @@ class Parts:
         return np.sort(np.concatenate([self.train, self.valid]))
 
 
-def split(groups: np.ndarray, wishes: dict[str, Any], seed: int) -> Parts:
+def by_share(groups: np.ndarray, wishes: dict[str, Any], seed: int) -> Parts:
     """Split rows, keeping the share of each group. `groups`: class index per row; all zeros for regression."""
     chosen_seed = int(wishes.get("seed", seed) or 0)
     test_share = float(wishes.get("test_share") or TEST_SHARE)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import onnx
 
-from contracts.manifests import ColumnSpec, TensorSpec
-from workers.export import tabular_onnx
+from contracts.manifests import ColumnSpec, OutputMeaning, TensorSpec
+from workers.export import package, tabular_onnx
 from workers.export.parts import Dense, Features, TabularModel, Trees
 from workers.train import boosting, features, metrics, networks, seeds
 from workers.train.budget import Slice
@@ -146,6 +146,9 @@ class Fitted:
         values = {spec.name: self.data.table.columns[spec.name][row] for spec in self.data.specs}
         plain = {k: (None if v != v or v == "" else v if isinstance(v, str) else float(v)) for k, v in values.items()}
         return {"row": int(self.data.rows[row]), "values": plain}
+
+    def outputs(self) -> tuple[list[TensorSpec], OutputMeaning]:
+        return package.label_outputs(self.data.classes)
 
     def describe(self) -> dict[str, Any]:
         """The manifest's view of the inputs."""

@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.CharField(default=functools.partial(contracts.ids.new_id, *('ds',), **{}), editable=False, max_length=40, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=120)),
-                ('task', models.CharField(blank=True, choices=[('tabular_classification', 'tabular classification'), ('tabular_regression', 'tabular regression'), ('image_classification', 'image classification'), ('text_classification', 'text classification'), ('recommendation', 'recommendation'), ('forecasting', 'forecasting')], max_length=30)),
+                ('task', models.CharField(blank=True, choices=[('tabular_classification', 'tabular classification'), ('tabular_regression', 'tabular regression'), ('image_classification', 'image classification'), ('text_classification', 'text classification'), ('text_embedding', 'text embedding'), ('question_answering', 'question answering'), ('recommendation', 'recommendation'), ('forecasting', 'forecasting')], max_length=30)),
                 ('description', models.TextField(blank=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),

@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.CharField(default=functools.partial(contracts.ids.new_id, *('run',), **{}), editable=False, max_length=40, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=120)),
-                ('task', models.CharField(choices=[('tabular_classification', 'tabular_classification'), ('tabular_regression', 'tabular_regression'), ('image_classification', 'image_classification'), ('text_classification', 'text_classification'), ('recommendation', 'recommendation'), ('forecasting', 'forecasting')], max_length=30)),
+                ('task', models.CharField(choices=[('tabular_classification', 'tabular_classification'), ('tabular_regression', 'tabular_regression'), ('image_classification', 'image_classification'), ('text_classification', 'text_classification'), ('text_embedding', 'text_embedding'), ('question_answering', 'question_answering'), ('recommendation', 'recommendation'), ('forecasting', 'forecasting')], max_length=30)),
                 ('target', models.CharField(blank=True, max_length=200)),
                 ('families', models.JSONField(blank=True, default=list)),
                 ('seed', models.IntegerField(default=0)),

@@ -16,15 +16,15 @@ import numpy as np
 import onnx
 import torch
 
-from contracts.manifests import IMAGE_CODEC, TensorSpec
-from workers.export import image_onnx, latency, parity
-from workers.train import backbone, convnet, linear, metrics
+from contracts.manifests import IMAGE_CODEC, EvaluationReport, OutputMeaning, TensorSpec
+from workers.export import image_onnx, latency, package, parity
+from workers.train import backbone, convnet, evaluation, linear, metrics
 from workers.train.budget import Slice
 from workers.train.checkpoint import Saved
 from workers.train.context import RunContext
 from workers.train.failures import UserFailure
 from workers.train.readers import IMAGE_INVALID_MOST_SHARE, ImageFolder, images_of, list_images
-from workers.train.splits import Parts
+from workers.train.splits import Parts, by_share
 
 TINY_SIDE = 64  # up to here a network from scratch is tried, and comes first
 SHARES = {"cnn": 0.9, "transfer": 1.0}  # of the selection time that is left
@@ -154,6 +154,9 @@ class Fitted:
     def example(self, row: int) -> dict[str, Any]:
         place = int(self.data.rows[row])
         return {"row": place, "file": self.data.folder.names[place]}
+
+    def outputs(self) -> tuple[list[TensorSpec], OutputMeaning]:
+        return package.label_outputs(self.data.classes)
 
     def describe(self) -> dict[str, Any]:
         inputs = [TensorSpec(image_onnx.INPUT, "UINT8", [-1, -1, -1, 3])]
@@ -331,3 +334,11 @@ def _fit_again(run: RunContext, data: Data, parts: Parts, best: Member) -> Membe
     run.progress.stage(f"fit {best.family} on all training images", 0.75, eta_seconds=run.budget.left_s())
     again, _ = FIT[best.family](run, key, data, parts.fitted, None, run.budget.slice(1.0), rounds)
     return again or best
+
+
+def split(run: RunContext, data: Data) -> Parts:
+    return by_share(data.groups, run.job.splits, run.job.seed)
+
+
+def evaluate(run: RunContext, data: Data, fitted: Fitted, parts: Parts) -> EvaluationReport:
+    return evaluation.of_labels(data, fitted, parts, run.job.seed)

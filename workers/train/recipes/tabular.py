@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from contracts.manifests import ColumnSpec
+from contracts.manifests import ColumnSpec, EvaluationReport
 from workers.export import latency, parity
-from workers.train import boosting, features, linear, metrics, networks
+from workers.train import boosting, evaluation, features, linear, metrics, networks
 from workers.train.budget import Slice
 from workers.train.context import RunContext
 from workers.train.failures import UserFailure
 from workers.train.readers import Table, read_table
-from workers.train.splits import Parts
+from workers.train.splits import Parts, by_share
 from workers.train.tabular_model import Data, Fitted, Member, temper
 
 FAMILIES = ("linear", "gradient_boosting", "mlp")  # quick ones first: something is in hand early
@@ -304,3 +304,11 @@ def _fit_again(run: RunContext, draft: Fitted, parts: Parts, y: np.ndarray, time
             run.checkpoints.finish(key, saved)
         final.members.append(Member.from_saved(member.family, saved))
     return final
+
+
+def split(run: RunContext, data: Data) -> Parts:
+    return by_share(data.groups, run.job.splits, run.job.seed)
+
+
+def evaluate(run: RunContext, data: Data, fitted: Fitted, parts: Parts) -> EvaluationReport:
+    return evaluation.of_labels(data, fitted, parts, run.job.seed)
