@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
 from typing import Any
@@ -25,98 +26,92 @@ Row = dict[str, Any]
 
 
 class TableCodec:
-    """Built once per model from its manifest; `decode` takes the rows of many requests at once."""
+    """Built once per model from its manifest; `decode` takes the rows of many requests at once.
+
+    Columns that name the same input stand side by side in it, in the manifest's order: [N, columns].
+    """
 
     def __init__(self, manifest: ModelManifest) -> None:
         datatypes = {spec.name: spec.datatype for spec in manifest.inputs}
         used = [column for column in manifest.columns if column.tensor in datatypes]
-        self.numbers = [column for column in used if datatypes[column.tensor] != "BYTES"]
-        self.texts = [column for column in used if datatypes[column.tensor] == "BYTES"]
-        self._wide = any(datatypes[column.tensor] in ("FP64", "INT64") for column in self.numbers)
-        self._dtypes = {
-            column.tensor: {"FP64": np.float64, "INT64": np.int64}.get(datatypes[column.tensor], np.float32)
-            for column in self.numbers
+        by_tensor = {tensor: [c for c in used if c.tensor == tensor] for tensor in datatypes}
+        self.numbers = [c for tensor, columns in by_tensor.items() if datatypes[tensor] != "BYTES" for c in columns]
+        self.texts = [c for tensor, columns in by_tensor.items() if datatypes[tensor] == "BYTES" for c in columns]
+        dtypes = {
+            tensor: {"FP64": np.float64, "INT64": np.int64}.get(kind, np.float32) for tensor, kind in datatypes.items()
         }
+        self._number_blocks = _blocks(self.numbers, dtypes)
+        self._text_blocks = _blocks(self.texts, dtypes)
+        self._dtype = np.float32 if all(block.dtype is np.float32 for block in self._number_blocks) else np.float64
         self._known = {column.name for column in manifest.columns} | {manifest.target}
         self._width = len(used)
         self._get_numbers = _tuple_getter([column.name for column in self.numbers])
         self._get_texts = _tuple_getter([column.name for column in self.texts])
         # Missing values are allowed in the quick path only where nothing has to be said or filled in.
-        self._strict = np.array([self._needs_value(column) for column in self.numbers], dtype=bool)
-        self._any_strict = bool(self._strict.any())
-
-    def _needs_value(self, column: ColumnSpec) -> bool:
-        return column.required or column.default is not None or self._dtypes[column.tensor] is np.int64
+        strict = [c.required or c.default is not None or dtypes[c.tensor] is np.int64 for c in self.numbers]
+        self._strict = np.array(strict, dtype=bool)
+        self._any_strict = any(strict)
 
     def decode(self, rows: list[Row]) -> dict[str, Any]:
-        """Return one [N, 1] tensor per used column. Raises Refused naming rows and columns."""
+        """Return one [N, columns] tensor per input. Raises Refused naming rows and columns."""
         feed = self._quick(rows)
         return self._careful(rows) if feed is None else feed
 
     def _quick(self, rows: list[Row]) -> dict[str, Any] | None:
         """All values of all rows at C speed; None when anything needs a closer look."""
-        try:
-            numbers = list(map(self._get_numbers, rows))
-            texts = list(map(self._get_texts, rows))
-        except (KeyError, TypeError):
-            return None
-        if not set(map(type, chain.from_iterable(numbers))) <= _NUMBERS:
-            return None
-        if not set(map(type, chain.from_iterable(texts))) <= _TEXTS:
-            return None
         width, known = self._width, self._known
-        for row in rows:
-            if len(row) != width and not row.keys() <= known:
-                return None
         feed: dict[str, Any] = {}
-        if self.numbers:
-            matrix = self._matrix(numbers)
-            if matrix is None:
-                return None
-            for column, values in zip(self.numbers, matrix, strict=True):
-                feed[column.tensor] = values.reshape(-1, 1).astype(self._dtypes[column.tensor], copy=False)
-        if self.texts:
-            table = np.array(texts, dtype=object)
-            for place, column in enumerate(self.texts):
-                feed[column.tensor] = table[:, place : place + 1]
+        try:
+            for row in rows:
+                if len(row) != width and not row.keys() <= known:
+                    return None
+            if self.numbers:
+                numbers = list(map(self._get_numbers, rows))
+                if not set(map(type, chain.from_iterable(numbers))) <= _NUMBERS:
+                    return None
+                with np.errstate(over="ignore"):  # what is too large becomes infinite, and is found below
+                    matrix = np.array(numbers, dtype=self._dtype)
+                if not np.isfinite(matrix).all() and not self._may_be_missing(matrix, numbers):
+                    return None
+                _put(feed, matrix, self._number_blocks)
+            if self.texts:
+                texts = list(map(self._get_texts, rows))
+                if not set(map(type, chain.from_iterable(texts))) <= _TEXTS:
+                    return None
+                _put(feed, np.array(texts, dtype=object), self._text_blocks)
+        except (AttributeError, KeyError, TypeError, OverflowError, ValueError):
+            return None
         return feed
 
-    def _matrix(self, numbers: list[tuple[Any, ...]]) -> Any:
-        """[columns, rows], missing as NaN; None when a number does not fit."""
-        try:
-            wide = np.array(numbers, dtype=np.float64)
-        except (OverflowError, ValueError, TypeError):
-            return None
-        largest = np.fmax.reduce(np.abs(wide), axis=None)
-        if largest > FLOAT32_MAX:
-            return None
-        if self._any_strict and np.isnan(wide[:, self._strict]).any():
-            return None
-        return np.ascontiguousarray(wide.T, dtype=np.float64 if self._wide else np.float32)
+    def _may_be_missing(self, matrix: Any, numbers: list[tuple[Any, ...]]) -> bool:
+        """Only nulls, and only in columns that may lack a value."""
+        missing = np.isnan(matrix)
+        if np.isinf(matrix).any() or (self._any_strict and missing[:, self._strict].any()):
+            return False
+        return int(missing.sum()) == sum(row.count(None) for row in numbers)
 
     def _careful(self, rows: list[Row]) -> dict[str, Any]:
         """Value by value, collecting what is wrong with words a person can act on."""
         errors: list[dict[str, str]] = []
-        columns: dict[str, list[Any]] = {column.tensor: [] for column in (*self.numbers, *self.texts)}
+        numbers: list[list[Any]] = []
+        texts: list[list[Any]] = []
         for number, row in enumerate(rows):
             where = f"rows[{number}]"
             if not isinstance(row, dict):
                 errors.append(field_error(where, "a row must be an object", 'Send {"column": value, …}.'))
             else:
                 self._check_names(where, row, errors)
-                for column in self.numbers:
-                    columns[column.tensor].append(_number(where, column, row, errors))
-                for column in self.texts:
-                    columns[column.tensor].append(_text(where, column, row, errors))
+                numbers.append([_number(where, column, row, errors) for column in self.numbers])
+                texts.append([_text(where, column, row, errors) for column in self.texts])
             if len(errors) >= MAX_ERRORS:
                 break
         if errors:
             raise Refused("yours:row-invalid", f"{_count(len(errors))}.", errors=errors[:MAX_ERRORS])
         feed: dict[str, Any] = {}
-        for column in self.numbers:
-            feed[column.tensor] = np.array(columns[column.tensor], dtype=self._dtypes[column.tensor]).reshape(-1, 1)
-        for column in self.texts:
-            feed[column.tensor] = np.array(columns[column.tensor], dtype=object).reshape(-1, 1)
+        if self.numbers:
+            _put(feed, np.array(numbers, dtype=self._dtype), self._number_blocks)
+        if self.texts:
+            _put(feed, np.array(texts, dtype=object), self._text_blocks)
         return feed
 
     def _check_names(self, where: str, row: Row, errors: list[dict[str, str]]) -> None:
@@ -124,6 +119,43 @@ class TableCodec:
             close = difflib.get_close_matches(name, self._known, n=1)
             fix = f"Did you mean `{close[0]}`?" if close else "Leave it out; the endpoint's page lists the columns."
             errors.append(field_error(f"{where}.{name[:100]}", "the model has no such column", fix))
+
+
+@dataclass(frozen=True)
+class _Block:
+    """The columns of one input."""
+
+    tensor: str
+    dtype: Any
+    first: int
+    end: int
+
+
+def _blocks(columns: list[ColumnSpec], dtypes: dict[str, Any]) -> list[_Block]:
+    """Where each input's columns stand; columns of one input are neighbours."""
+    tensors = [column.tensor for column in columns]
+    return [
+        _Block(tensor, dtypes[tensor], tensors.index(tensor), tensors.index(tensor) + tensors.count(tensor))
+        for tensor in dict.fromkeys(tensors)
+    ]
+
+
+def _put(feed: dict[str, Any], matrix: Any, blocks: list[_Block]) -> None:
+    """Cut [N, columns] into one tensor per block."""
+    if len(blocks) == 1:
+        feed[blocks[0].tensor] = _as(matrix, blocks[0].dtype)
+        return
+    columns = list(np.ascontiguousarray(matrix.T)[:, :, None])  # one copy makes every single column contiguous
+    for block in blocks:
+        if block.end - block.first == 1:
+            values = columns[block.first]
+        else:
+            values = np.ascontiguousarray(matrix[:, block.first : block.end])
+        feed[block.tensor] = values if block.dtype is matrix.dtype.type else _as(values, block.dtype)
+
+
+def _as(values: Any, dtype: Any) -> Any:
+    return values if values.dtype == object else values.astype(dtype, copy=False)
 
 
 def _number(where: str, column: ColumnSpec, row: Row, errors: list[dict[str, str]]) -> float:

@@ -1,6 +1,7 @@
 """Small real ONNX models that keep the model contract, made on the spot."""
 
 import hashlib
+import itertools
 import json
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -203,3 +204,33 @@ def wide_network(columns: int = 20, hidden: int = 256) -> Package:
         meaning=OutputMeaning("classification", "label", "probabilities", classes=classes),
         columns=[ColumnSpec(name, "number", tensor=name) for name in names],
     )  # fmt: skip
+
+
+def matrix_network(columns: int) -> Package:
+    """One [N, columns] input that all columns share, two hidden layers of 256, three classes: the benchmark's model."""
+    random = np.random.default_rng(7)
+    sizes = [columns, 256, 256, 3]
+    nodes, constants, at = [], [], "numbers"
+    for layer, (wide, narrow) in enumerate(itertools.pairwise(sizes)):
+        weights = random.normal(0, wide**-0.5, (wide, narrow))
+        constants += [_constant(f"w{layer}", weights, np.float32), _constant(f"b{layer}", [0.0] * narrow, np.float32)]
+        nodes.append(helper.make_node("Gemm", [at, f"w{layer}", f"b{layer}"], [f"z{layer}"]))
+        at = f"z{layer}"
+        if layer < 2:
+            nodes.append(helper.make_node("Relu", [at], [f"a{layer}"]))
+            at = f"a{layer}"
+    nodes.append(helper.make_node("Softmax", [at], ["probabilities"], axis=1))
+    names = [f"c{number}" for number in range(columns)]
+    return _package(
+        nodes,
+        [helper.make_tensor_value_info("numbers", TensorProto.FLOAT, [None, columns])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 3])],
+        constants,
+        task="tabular_classification",
+        inputs=[TensorSpec("numbers", "FP32", [-1, columns])],
+        outputs=[TensorSpec("probabilities", "FP32", [-1, 3])],
+        meaning=OutputMeaning(
+            "classification", probabilities_tensor="probabilities", classes=["low", "middle", "high"]
+        ),
+        columns=[ColumnSpec(name, "number", tensor="numbers") for name in names],
+    )
