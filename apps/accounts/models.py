@@ -53,6 +53,20 @@ class Organisation(models.Model):
         return self.name
 
 
+class Allowance(models.Model):
+    """What an organisation's plan lets it have. Billing writes it; every stage asks `services.pass_limit`."""
+
+    organisation = models.OneToOneField(
+        Organisation, on_delete=models.CASCADE, primary_key=True, related_name="allowance"
+    )
+    plan = models.CharField(max_length=40, blank=True)
+    limits = models.JSONField(default=dict)  # word of rules.LIMITS -> the most; a missing word is not limited
+    changed_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"{self.organisation_id} {self.plan}"
+
+
 class Role(models.TextChoices):
     OWNER = "owner", "Owner"
     ADMIN = "admin", "Admin"

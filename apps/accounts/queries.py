@@ -2,8 +2,20 @@
 
 from dataclasses import dataclass
 
+from django.utils import timezone
+
 from apps.accounts.audit_chain import hash_of
-from apps.accounts.models import ApiKey, AuditEntry, Membership, Organisation, Role, Switch, User
+from apps.accounts.models import (
+    Allowance,
+    ApiKey,
+    AuditEntry,
+    Invitation,
+    Membership,
+    Organisation,
+    Role,
+    Switch,
+    User,
+)
 
 SWITCHES = ("pause-uploads", "pause-training", "read-only")
 
@@ -18,6 +30,20 @@ def switch_is_on(name: str) -> bool:
 def reason_for(switch: str) -> str:
     """What operators tell the users while the switch is on."""
     return Switch.objects.filter(name=switch).values_list("reason", flat=True).first() or ""
+
+
+def limits_of(organisation: Organisation) -> dict[str, int]:
+    """The limits of the organisation's plan; empty when it has none."""
+    limits = Allowance.objects.filter(pk=organisation.pk).values_list("limits", flat=True).first()
+    return dict(limits or {})
+
+
+def seats_taken(organisation: Organisation) -> int:
+    """Members, and invitations that somebody may still accept."""
+    waiting = Invitation.objects.of(organisation).filter(
+        accepted_at=None, revoked_at=None, expires_at__gt=timezone.now()
+    )
+    return Membership.objects.of(organisation).count() + waiting.count()
 
 
 def membership_in(user: User, organisation: str) -> Membership | None:

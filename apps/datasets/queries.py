@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet, Sum
 from django.utils import timezone
 
 from apps.accounts.models import Organisation
@@ -26,6 +26,12 @@ def dataset_of(organisation: Organisation, dataset_id: str) -> Dataset:
     if dataset is None:
         raise Problem("yours:not-found", "There is no such dataset here.")
     return dataset
+
+
+def stored_bytes(organisation: Organisation) -> int:
+    """The bytes of the uploads that living datasets keep."""
+    kept = DatasetVersion.objects.of(organisation).filter(dataset__deleted_at=None).exclude(state="refused")
+    return int(kept.aggregate(total=Sum("upload_bytes"))["total"] or 0)
 
 
 def versions_of(dataset: Dataset) -> QuerySet[DatasetVersion]:

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Count
 from django.utils import timezone
 
+from apps.accounts.models import Organisation
 from apps.compute.models import Pool, Quota
 from apps.compute.queries import pools_with_live_nodes
 from apps.compute.rules import free_slots
@@ -24,6 +25,11 @@ class Place:
 
     position: int
     reason: str
+
+
+def runs_under_way(organisation: Organisation) -> int:
+    """Runs that wait or train."""
+    return Run.objects.of(organisation).filter(state__in=("queued", *RUN_ACTIVE_STATES)).count()
 
 
 def run_held_by(attempt: Attempt) -> Run:

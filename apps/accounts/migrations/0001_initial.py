@@ -139,4 +139,13 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['organisation', '-id'], name='audit_by_org')],
             },
         ),
+        migrations.CreateModel(
+            name='Allowance',
+            fields=[
+                ('organisation', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='allowance', serialize=False, to='accounts.organisation')),
+                ('plan', models.CharField(blank=True, max_length=40)),
+                ('limits', models.JSONField(default=dict)),
+                ('changed_at', models.DateTimeField(auto_now=True)),
+            ],
+        ),
     ]

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from apps.accounts.invitation_tokens import digest_of, token_of
 from apps.accounts.models import ApiKey, Invitation, Membership, Organisation, Role, User
-from apps.accounts.queries import role_of
+from apps.accounts.queries import role_of, seats_taken
 from apps.accounts.rules import ROLES, may_appoint
+from apps.accounts.services.pass_limit import pass_limit
 from apps.accounts.services.record_audit import record_audit
 from apps.outbox.services.send import send
 from contracts.ids import new_id
@@ -28,6 +29,7 @@ def invite_member(
     invitation_id = new_id("ivt")
     with transaction.atomic():
         _expired(organisation, email)
+        pass_limit(organisation, "seats", used=lambda: seats_taken(organisation))
         try:
             with transaction.atomic():
                 invitation = Invitation.objects.create(

@@ -14,8 +14,10 @@ from django.db.models import Max
 
 from apps.accounts.models import ApiKey, User
 from apps.accounts.queries import reason_for, switch_is_on
+from apps.accounts.services.pass_limit import pass_limit
 from apps.accounts.services.record_audit import record_audit
 from apps.datasets.models import Dataset, DatasetVersion
+from apps.datasets.queries import stored_bytes
 from apps.datasets.rules import checked_options, clean_file_name
 from apps.datasets.services.people import person_behind
 from apps.outbox.services.send import send
@@ -125,6 +127,9 @@ def _record(
     if same is not None:
         same.is_repeat = True
         return same
+    pass_limit(
+        locked.organisation, "storage_bytes", used=lambda: stored_bytes(locked.organisation), more=stream.bytes_read
+    )
     last = locked.versions.aggregate(last=Max("number"))["last"] or 0
     version = DatasetVersion.objects.create(
         organisation_id=locked.organisation_id,

@@ -27,6 +27,7 @@ END $$;
 WATCHED = {
     "accounts_apikey": ["revoked_at", "expires_at", "scopes", "endpoints", "policies", "digest"],
     "accounts_organisation": ["suspended_reason"],
+    "accounts_allowance": ["limits"],
     "compute_node": ["disabled_at"],
     "ledger_budget": ["deleted_at", "is_hard"],
     "ledger_wallet": ["budget_id", "period_end"],

@@ -7,9 +7,11 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from apps.accounts.models import ApiKey, Organisation, User
+from apps.accounts.services.pass_limit import pass_limit
 from apps.accounts.services.record_audit import record_audit
 from apps.endpoints import rules
 from apps.endpoints.models import DEFAULT_SLO_MS, Deployment, Endpoint
+from apps.endpoints.queries import living_endpoints
 from apps.endpoints.services.pass_gate import pass_gate
 from apps.registry.models import ModelVersion
 from contracts.problems import Problem
@@ -35,6 +37,7 @@ def create_endpoint(
         pass_gate(model_version, instead_of=None, slo_ms=DEFAULT_SLO_MS)
     try:
         with transaction.atomic():
+            pass_limit(organisation, "endpoints", used=lambda: living_endpoints(organisation).count())
             endpoint = Endpoint.objects.create(
                 organisation=organisation,
                 name=name,

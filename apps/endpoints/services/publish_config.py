@@ -8,7 +8,8 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from apps.accounts.models import ApiKey, Organisation
+from apps.accounts.models import Allowance, ApiKey, Organisation
+from apps.accounts.rules import most_of
 from apps.compute.models import Node
 from apps.endpoints.models import ConfigRevision, Endpoint
 from apps.endpoints.queries import present_deployments
@@ -28,6 +29,7 @@ from contracts.serving import (
 from contracts.usage import METER_PREDICTIONS
 from contracts.wire import from_wire
 
+MAX_CONCURRENCY = 256  # requests in flight of an organisation whose plan says nothing
 NODE_ALIVE_S = 30  # a node that said hello within this time shares the limits
 
 
@@ -77,18 +79,27 @@ def _budget_wallets() -> dict[tuple[str, str], list[str]]:
 
 def _organisations(budgets: dict[tuple[str, str], list[str]]) -> list[PublishedOrganisation]:
     credit = dict(Wallet.objects.filter(budget=None).values_list("organisation_id", "id"))
-    quota = settings.ORGANISATION_REQUESTS_PER_MINUTE
-    policy = RatePolicy(name="organisation", quota=quota, window_s=60, burst=max(1, quota // 6))
+    limits = dict(Allowance.objects.values_list("organisation_id", "limits"))
     return [
         PublishedOrganisation(
             id=organisation.id,
             wallet=credit[organisation.id],
-            policies=[policy],
+            policies=[_fair_use(limits.get(organisation.id, {}))],
             wallets=budgets.get(("organisation", organisation.id), []),
+            max_concurrency=most_of(limits.get(organisation.id, {}), "concurrency") or MAX_CONCURRENCY,
             suspended=organisation.suspended_reason,
         )
         for organisation in Organisation.objects.filter(id__in=credit)
     ]
+
+
+def _fair_use(limits: dict[str, int]) -> RatePolicy:
+    """The plan's rate, never above the installation's ceiling."""
+    quota = min(
+        settings.ORGANISATION_REQUESTS_PER_MINUTE,
+        most_of(limits, "requests_per_minute") or settings.ORGANISATION_REQUESTS_PER_MINUTE,
+    )
+    return RatePolicy(name="organisation", quota=quota, window_s=60, burst=max(1, quota // 6))
 
 
 def _keys(budgets: dict[tuple[str, str], list[str]]) -> list[PublishedKey]:

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from apps.accounts.models import ApiKey, Organisation, User
 from apps.accounts.queries import reason_for, switch_is_on
+from apps.accounts.services.pass_limit import pass_limit
 from apps.accounts.services.record_audit import record_audit
 from apps.compute.models import Pool
 from apps.datasets.models import DatasetVersion
@@ -17,6 +18,7 @@ from apps.outbox.services.send import send
 from apps.training import rules
 from apps.training.lease import database_now
 from apps.training.models import Run
+from apps.training.queries import runs_under_way
 from contracts.problems import Problem
 from contracts.usage import METER_TRAINING_SECONDS
 
@@ -66,6 +68,7 @@ def start_run(
         families=families,
     )
     with transaction.atomic():
+        pass_limit(organisation, "runs_at_once", used=lambda: runs_under_way(organisation))
         run = _queued(plan, dataset_version, name=name, seed=seed, budget_seconds=budget_seconds, started_by=started_by)
         open_hold(organisation, subject=run.id, amount_micros=plan.cap_micros)
         send("wake-trainer", {"run": run.id, "pool": plan.pool.name}, dedupe_key=f"wake-trainer:{run.id}:0")
