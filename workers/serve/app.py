@@ -15,8 +15,6 @@ from hashlib import sha256
 from time import monotonic
 from typing import Any
 
-import orjson
-
 from workers.serve import oip
 from workers.serve.admit import Gate
 from workers.serve.batching import Batcher, Outcome
@@ -32,6 +30,7 @@ from workers.serve.metrics import Metrics
 from workers.serve.problems import Refused, problem_bytes
 from workers.serve.sessions import Model
 from workers.serve.settings import Settings
+from workers.serve.shadow import Shadows
 from workers.serve.weigh import weigh
 
 log = logging.getLogger(__name__)
@@ -65,6 +64,7 @@ class Road:
         self.gate = Gate(limits, leases, self._decode, self.refuse)
         self._inbox: list[Call] = []
         self._bodies: dict[tuple[str, bytes], bytes] = {}
+        self._shadows = Shadows(lambda: self.in_flight > 0, loop.call_soon_threadsafe)
 
     # parse: protocol.py hands over whole requests
 
@@ -129,12 +129,12 @@ class Road:
         return route
 
     def _choose_model(self, call: Call, route: Route, version: str = "") -> Model:
-        live = route.state.choose()
+        live = route.state.choose(call.headers, call.path)
         if version and version != live.version:
             live = next((one for one in route.state.live if one.version == version), live)
             if live.version != version:
                 raise Refused("yours:not-found", f"The endpoint does not serve version {version[:100]}.")
-        call.model, call.model_version = live.model, live.version
+        call.live, call.model, call.model_version = live, live.model, live.version
         return live.model
 
     def _tell(self, call: Call, asked: oip.Asked) -> bool:
@@ -235,6 +235,7 @@ class Road:
     def _finished(self, calls: list[Call], outcomes: list[Outcome]) -> None:
         lines: list[bytes] = []
         good: list[Call] = []
+        copied: list[tuple[Call, list[Any]]] = []
         at_us = time.time_ns() // 1000
         for call, outcome in zip(calls, outcomes, strict=True):
             if isinstance(outcome, Refused):
@@ -244,8 +245,12 @@ class Road:
             elif call.route is not None and self._encode(call, outcome):
                 lines.append(journal_line(call, call.route, at_us))
                 good.append(call)
+                if call.route.state.shadows:
+                    copied.append((call, outcome))
         if good:
             self._journal.append(lines, self._journalled, good)
+        for call, outcome in copied:
+            self._shadows.offer(call, call.route.state.shadows if call.route else (), outcome)
 
     def _encode(self, call: Call, outcome: list[Any]) -> bool:
         """Make headers and body ready. False: that failed, and the call is refused."""
@@ -261,13 +266,17 @@ class Road:
         return True
 
     def _plain_body(self, call: Call, outcome: list[Any]) -> bytes:
-        body = {
-            "predictions": outcome,
-            "model_version": call.model_version,
-            "usage": {"id": call.usage_id, "units": call.units, "amount_micros": call.amount_micros},
-            "latency_ms": round((monotonic() - call.arrived_s) * 1000, 3),
-        }
-        return orjson.dumps(body)
+        return (
+            b'{"predictions":[%b],"model_version":"%b","usage":{"id":"%b","units":%d,"amount_micros":%d},"latency_ms":%.3f}'
+            % (
+                b",".join(outcome),
+                call.model_version.encode(),
+                call.usage_id.encode(),
+                call.units,
+                call.amount_micros,
+                (monotonic() - call.arrived_s) * 1000,
+            )
+        )
 
     def _journalled(self, ok: bool, calls: list[Call]) -> None:
         for call in calls:
@@ -282,7 +291,11 @@ class Road:
 
     def _answer(self, call: Call) -> None:
         headers, body = call.predictions
-        usage = f"Usage-Id: {call.usage_id}\r\nModel-Version: {call.model_version}\r\n".encode()
+        usage = f"Usage-Id: {call.usage_id}\r\n".encode()
+        live = call.live
+        if live is not None:
+            usage += live.headers
+            live.tally.good(monotonic() - call.arrived_s, call.started_s - call.arrived_s, call.units)
         self.metrics.units += call.units
         self._finish(call, 200, headers + usage, body)
 
@@ -297,6 +310,8 @@ class Road:
         if refusal.status == 401:
             headers += b'WWW-Authenticate: Bearer realm="modelyard"\r\n'
         self.metrics.count_refusal(refusal.code)
+        if call.route is not None:
+            (call.live or call.route).tally.bad(refusal.status, refusal.code)
         body = problem_bytes(refusal, call.request_id.decode(), protocol_error=call.path.startswith(b"/v2"))
         self._finish(call, refusal.status, headers, body, b"application/problem+json")
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workers.serve.call import ROWS, Call
-from workers.serve.encode import predictions
 from workers.serve.fair_queue import FairQueue
 from workers.serve.problems import Refused
 
@@ -64,7 +63,11 @@ class Batcher:
             batch = self._without_expired(self.queue.take(rows))
             if not batch:
                 continue
-            model.used_s = monotonic()
+            now_s = model.used_s = monotonic()
+            for call in batch:
+                call.started_s = now_s
+            if (live := batch[0].live) is not None:
+                live.tally.ran(sum(call.units for call in batch))
             if model.predicted_ms(sum(call.units for call in batch)) <= INLINE_MS:
                 self._finished(batch, answer_batch(model, batch))
             else:
@@ -108,7 +111,7 @@ def _answer_group(model: Model, calls: list[Call], outcomes: dict[int, Outcome])
         if calls[0].encoding is not None:
             _split_tensors(calls, outputs, outcomes)
         else:
-            _split_predictions(calls, predictions(outputs, model.manifest.meaning), outcomes)
+            _split_predictions(calls, model.writer.write(outputs), outcomes)
     except Refused as refusal:
         _split_group(model, calls, outcomes, refusal)
     except Exception as error:  # whatever the graph throws at one row must not reach the neighbours

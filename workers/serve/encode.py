@@ -1,4 +1,7 @@
-"""Output tensors to predictions, as the manifest's meaning says."""
+"""Output tensors to predictions in JSON, as the manifest's meaning says.
+
+On the hot path, so the text is put together from what orjson makes of whole tensors: no Python object per number.
+"""
 
 from __future__ import annotations
 
@@ -10,66 +13,97 @@ import orjson
 from contracts.manifests import OutputMeaning
 from workers.serve.problems import Refused
 
-
-def predictions(outputs: dict[str, Any], meaning: OutputMeaning) -> list[Any]:
-    """Return one entry per row: a dict for the answer, or Refused where the model has no finite answer."""
-    if meaning.kind == "regression":
-        values = _floats(outputs[meaning.value_tensor].reshape(-1))
-        return [{"value": value} if value is not None else _not_finite() for value in values]
-    if meaning.kind == "ranking":
-        return _rankings(outputs[meaning.items_tensor], outputs[meaning.scores_tensor])
-    if meaning.kind == "forecast":
-        return _forecasts(outputs, meaning)
-    if meaning.kind == "embedding":
-        return [{"vector": vector} for vector in _floats(outputs[meaning.vector_tensor])]
-    probabilities = outputs.get(meaning.probabilities_tensor)
-    labels = _labels(outputs.get(meaning.label_tensor), probabilities, meaning.classes)
-    if probabilities is None:
-        return [{"label": label} for label in labels]
-    classes = meaning.classes
-    entries: list[Any] = []
-    for label, row in zip(labels, _floats(probabilities), strict=True):
-        entries.append({"label": label, "probabilities": dict(zip(classes, row, strict=True))})
-    if not np.isfinite(probabilities).all():
-        for place in np.flatnonzero(~np.isfinite(probabilities).all(axis=1)):
-            entries[place] = _not_finite()
-    return entries
+Prediction = bytes | Refused  # a JSON object, or why there is none for this row
 
 
-def _rankings(items: Any, scores: Any) -> list[Any]:
-    """Best first; the graph ends a list with an empty item."""
-    return [
-        {"items": [{"item": item, "score": score} for item, score in zip(names, values, strict=True) if item != ""]}
-        for names, values in zip(items.tolist(), _floats(scores), strict=True)
-    ]
+class PredictionWriter:
+    """Built once per model; `write` takes the output tensors of a run."""
+
+    def __init__(self, meaning: OutputMeaning) -> None:
+        self._meaning = meaning
+        self._labels = {name: orjson.dumps(name) for name in meaning.classes}
+        self._by_place = [orjson.dumps(name) for name in meaning.classes]
+        names = [orjson.dumps(name).replace(b"%", b"%%") for name in meaning.classes]
+        shares = b",".join(name + b":%b" for name in names)
+        self._classified = b'{"label":%b,"probabilities":{' + shares + b"}}"
+        self._write = {
+            "regression": self._values,
+            "ranking": self._rankings,
+            "forecast": self._forecasts,
+            "embedding": self._vectors,
+        }.get(meaning.kind, self._classes)
+
+    def write(self, outputs: dict[str, Any]) -> list[Prediction]:
+        """Return one JSON object per row, or Refused where the model has no finite answer."""
+        return self._write(outputs)
+
+    def _values(self, outputs: dict[str, Any]) -> list[Prediction]:
+        values = _cells(outputs[self._meaning.value_tensor].reshape(-1))
+        return [b'{"value":%b}' % value if value != b"null" else _not_finite() for value in values]
+
+    def _classes(self, outputs: dict[str, Any]) -> list[Prediction]:
+        probabilities = outputs.get(self._meaning.probabilities_tensor)
+        labels = self._label_texts(outputs.get(self._meaning.label_tensor), probabilities)
+        if probabilities is None:
+            return [b'{"label":%b}' % label for label in labels]
+        template = self._classified
+        rows = _rows(probabilities)
+        entries: list[Prediction] = [
+            template % (label, *row.split(b",")) for label, row in zip(labels, rows, strict=True)
+        ]
+        for place, row in enumerate(rows):
+            if b"null" in row:
+                entries[place] = _not_finite()
+        return entries
+
+    def _label_texts(self, labels: Any, probabilities: Any) -> list[bytes]:
+        if labels is None:
+            return [self._by_place[place] for place in probabilities.argmax(axis=1).tolist()]
+        flat = labels.reshape(-1)
+        known = self._labels
+        if flat.dtype == object:
+            return [known.get(label) or orjson.dumps(label) for label in flat.tolist()]
+        return [self._by_place[place] if self._by_place else b'"%d"' % place for place in flat.tolist()]
+
+    def _rankings(self, outputs: dict[str, Any]) -> list[Prediction]:
+        """Best first; the graph ends a list with an empty item."""
+        names = outputs[self._meaning.items_tensor].tolist()
+        rows = [row.split(b",") for row in _rows(outputs[self._meaning.scores_tensor])]
+        return [
+            b'{"items":['
+            + b",".join(
+                b'{"item":%b,"score":%b}' % (orjson.dumps(item), score)
+                for item, score in zip(items, scores, strict=True)
+                if item != ""
+            )
+            + b"]}"
+            for items, scores in zip(names, rows, strict=True)
+        ]
+
+    def _forecasts(self, outputs: dict[str, Any]) -> list[Prediction]:
+        meaning = self._meaning
+        named = {"value": meaning.value_tensor, "lower": meaning.lower_tensor, "upper": meaning.upper_tensor}
+        named = {name: tensor for name, tensor in named.items() if tensor}
+        template = b'{"step":%d,' + b",".join(b'"%b":%%b' % name.encode() for name in named) + b"}"
+        series = [[row.split(b",") for row in _rows(outputs[tensor])] for tensor in named.values()]
+        entries: list[Prediction] = []
+        for row in zip(*series, strict=True):
+            steps = [template % (step, *cells) for step, cells in enumerate(zip(*row, strict=True), 1)]
+            entries.append(b'{"forecast":[%b]}' % b",".join(steps))
+        return entries
+
+    def _vectors(self, outputs: dict[str, Any]) -> list[Prediction]:
+        return [b'{"vector":[%b]}' % row for row in _rows(outputs[self._meaning.vector_tensor])]
 
 
-def _forecasts(outputs: dict[str, Any], meaning: OutputMeaning) -> list[Any]:
-    named = {"value": meaning.value_tensor, "lower": meaning.lower_tensor, "upper": meaning.upper_tensor}
-    series = {name: _floats(outputs[tensor]) for name, tensor in named.items() if tensor}
-    return [
-        {
-            "forecast": [
-                {"step": step, **dict(zip(series, at, strict=True))}
-                for step, at in enumerate(zip(*row, strict=True), 1)
-            ]
-        }
-        for row in zip(*series.values(), strict=True)
-    ]
+def _cells(values: Any) -> list[bytes]:
+    """[N] numbers with the shortest decimals that give the same float32 back; NaN and infinities become null."""
+    return orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
 
 
-def _floats(array: Any) -> Any:
-    """Nested lists with the shortest decimals that give the same float32 back; NaN and infinities become None."""
-    return orjson.loads(orjson.dumps(np.ascontiguousarray(array), option=orjson.OPT_SERIALIZE_NUMPY))
-
-
-def _labels(labels: Any, probabilities: Any, classes: list[str]) -> list[str]:
-    if labels is None:
-        return [classes[place] for place in probabilities.argmax(axis=1)]
-    flat = labels.reshape(-1)
-    if flat.dtype == object:
-        return list(flat.tolist())
-    return [classes[place] if classes else str(place) for place in flat.tolist()]
+def _rows(values: Any) -> list[bytes]:
+    """The rows of [N, K] numbers, without their brackets."""
+    return orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)[2:-2].split(b"],[")
 
 
 def _not_finite() -> Refused:

@@ -13,6 +13,7 @@ import onnxruntime as ort
 
 from contracts.manifests import ModelManifest, TensorSpec
 from workers.serve.codecs import TableCodec
+from workers.serve.encode import PredictionWriter
 from workers.serve.packages import Packages
 from workers.serve.providers import candidate_providers, explain
 
@@ -52,8 +53,10 @@ class Model:
         self.providers: list[str] = self.session.get_providers()
         self.provider_reason = explain(self.session, wanted)
         self.output_names = [output.name for output in self.session.get_outputs()]
+        self.inputs = {spec.name: spec for spec in manifest.inputs}
         self.is_image = bool(manifest.codec)
         self.table = None if self.is_image else TableCodec(manifest)
+        self.writer = PredictionWriter(manifest.meaning)
         self.memory_bytes = path.stat().st_size * 2
         self.used_s = time.monotonic()
         self.fixed_ms = 0.1
