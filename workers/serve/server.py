@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from workers.serve import oip
 from workers.serve.app import Road
 from workers.serve.call import Call
 from workers.serve.problems import Refused
@@ -18,7 +19,7 @@ from workers.serve.settings import Settings
 
 BIG_BODY_BYTES = 1024 * 1024  # from here on the key is checked before the body is read
 _REQUEST_ID = re.compile(rb"[0-9A-Za-z._:-]{1,64}")
-_SERVER = orjson.dumps({"name": "modelyard", "version": "0.1.0", "extensions": ["binary_tensor_data"]})
+_SERVER = orjson.dumps(oip.SERVER)
 
 
 class Server:
