@@ -53,8 +53,8 @@ class PublishedDeployment:
     id: str
     model_version: str  # ver_…
     model_sha256: str
-    weight: int  # share of the traffic among the non-shadow deployments
-    shadow: bool = False
+    weight: int  # per cent of the traffic; of a shadow: per cent of the requests that are copied to it
+    shadow: bool = False  # gets copies; its answers are compared and thrown away
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ class PublishedEndpoint:
     wallets: list[str] = field(default_factory=list)  # hard budgets of this endpoint
     deployments: list[PublishedDeployment] = field(default_factory=list)
     paused: bool = False
+    sticky: str = ""  # header or query parameter, lower case, whose value decides between the deployments
 
 
 @dataclass(frozen=True)

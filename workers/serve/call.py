@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from workers.serve.directory import Route
+    from workers.serve.directory import Live, Route
     from workers.serve.leases import Lease
     from workers.serve.protocol import Connection
     from workers.serve.sessions import Model
@@ -38,6 +38,7 @@ class Call:
         "keep_alive",
         "kind",
         "leases",
+        "live",
         "method",
         "model",
         "model_version",
@@ -49,6 +50,7 @@ class Call:
         "route",
         "rows",
         "shape",
+        "started_s",
         "units",
         "usage_id",
     )
@@ -74,6 +76,8 @@ class Call:
         self.encoding: Any = None  # how a protocol wants its answer; None: the plain JSON contract
         self.model: Model | None = None
         self.model_version = ""
+        self.live: Live | None = None  # the deployment that answers
+        self.started_s = 0.0  # its run began
         self.leases: tuple[Lease, ...] = ()
         self.admitted = False  # counts in the concurrency of its organisation
         self.counted = False  # counts in the load of this process

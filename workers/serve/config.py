@@ -17,6 +17,7 @@ from contracts.serving import PublishedDeployment, PublishedEndpoint, ServingCon
 from contracts.wire import WireError, from_wire
 from workers.serve.control import Control, ControlAway, ControlRefused
 from workers.serve.directory import Directory, EndpointState, Live, Registry
+from workers.serve.protocol import KEPT_HEADERS
 from workers.serve.sessions import Sessions
 
 log = logging.getLogger(__name__)
@@ -101,6 +102,7 @@ class Follower:
         directory = Directory(config, self._registry, gone)
         self.directory = directory
         named = {endpoint.id for endpoint in config.endpoints}
+        KEPT_HEADERS.update(endpoint.sticky.encode() for endpoint in config.endpoints if endpoint.sticky)
         for endpoint_id in [one for one in self._registry.endpoints if one not in named]:
             del self._registry.endpoints[endpoint_id]
         self._settle_all()
@@ -161,12 +163,16 @@ class Follower:
         for endpoint in self.directory.endpoints():
             self._settle(endpoint, self._registry.endpoint(endpoint.id))
         live = {one.model.sha256 for state in self._registry.endpoints.values() for one in state.live}
+        present = {(endpoint.id, one.id) for endpoint in self.directory.endpoints() for one in endpoint.deployments}
+        self._registry.histograms.forget(present | {(endpoint_id, "") for endpoint_id, _ in present})
         self._sessions.retain(self._wanted() | live)
 
     def _settle(self, endpoint: PublishedEndpoint, state: EndpointState) -> None:
         """Switch the pointer when every model that takes traffic is loaded; until then the old ones go on."""
         traffic = [one for one in endpoint.deployments if not one.shadow and one.weight > 0]
-        loaded = [live for live in map(self._live, traffic) if live is not None]
+        loaded = self._loaded(endpoint, traffic)
+        state.shadows = tuple(self._loaded(endpoint, [one for one in endpoint.deployments if one.shadow]))
+        state.sticky = endpoint.sticky.encode()
         errors = [self._errors[one.model_sha256][0] for one in traffic if one.model_sha256 in self._errors]
         if not traffic:
             state.live, state.state, state.error = [], "starting", "no deployment takes traffic"
@@ -178,9 +184,13 @@ class Follower:
         elif state.state != "evicted" or state.asked_for:
             state.state = "starting"
 
-    def _live(self, deployment: PublishedDeployment) -> Live | None:
-        model = self._sessions.get(deployment.model_sha256)
-        return None if model is None else Live(model, deployment.model_version, deployment.weight)
+    def _loaded(self, endpoint: PublishedEndpoint, deployments: list[PublishedDeployment]) -> list[Live]:
+        tallies = self._registry.histograms
+        return [
+            Live(model, one.model_version, one.weight, tallies.of(endpoint.id, one.id))
+            for one in deployments
+            if (model := self._sessions.get(one.model_sha256)) is not None
+        ]
 
     def _spawn(self, job: Any) -> None:
         task = asyncio.ensure_future(job)

@@ -11,11 +11,13 @@ from typing import Any
 
 from contracts.keys import digest_key, parse_key
 from contracts.serving import PublishedEndpoint, PublishedKey, PublishedOrganisation, ServingConfig
+from workers.serve.histograms import Histograms, Tally
 from workers.serve.leases import Leases, Wallet
 from workers.serve.limits import Bucket
 from workers.serve.problems import Refused
 from workers.serve.rate_headers import policy_header
 from workers.serve.sessions import Model
+from workers.serve.sticky import stick, sticky_value
 
 MAX_CACHED_HEADERS = 50_000
 
@@ -30,11 +32,17 @@ class OrganisationState:
 
 @dataclass
 class Live:
-    """A loaded model that takes traffic."""
+    """A loaded model that takes traffic, or copies of it."""
 
     model: Model
     version: str
     weight: int
+    tally: Tally
+    headers: bytes = b""  # what every answer of it carries
+
+    def __post_init__(self) -> None:
+        names = f"Model-Version: {self.version}\r\nModel-Deployment: {self.tally.deployment}\r\n"
+        self.headers = names.encode()
 
 
 @dataclass
@@ -46,8 +54,10 @@ class EndpointState:
     state: str = "starting"
     error: str = ""
     asked_for: bool = False  # somebody wanted an answer while no model was loaded
+    shadows: tuple[Live, ...] = ()
+    sticky: bytes = b""
 
-    def choose(self) -> Live:
+    def choose(self, headers: dict[bytes, bytes], path: bytes) -> Live:
         live = self.live
         if len(live) == 1:
             return live[0]
@@ -56,6 +66,8 @@ class EndpointState:
                 raise Refused("ours:model-unavailable", retry_after_s=5)
             self.asked_for = True
             raise Refused("ours:starting", retry_after_s=1)
+        if self.sticky and (value := sticky_value(self.sticky, headers, path)):
+            return stick(value, live)
         return random.choices(live, [one.weight for one in live])[0]
 
 
@@ -64,6 +76,7 @@ class Registry:
     """States by id; a new revision finds them again."""
 
     leases: Leases
+    histograms: Histograms = field(default_factory=Histograms)
     organisations: dict[str, OrganisationState] = field(default_factory=dict)
     endpoints: dict[str, EndpointState] = field(default_factory=dict)
 
@@ -85,6 +98,7 @@ class Route:
         self.max_concurrency = organisation.max_concurrency
         self.endpoint = endpoint
         self.state = registry.endpoint(endpoint.id)
+        self.tally = registry.histograms.of(endpoint.id)  # of requests that reach no deployment
         self.buckets = _buckets(key, organisation, endpoint)
         self.policy_header = policy_header(self.buckets)
         self.smallest_burst = min((bucket.burst for bucket in self.buckets), default=0)

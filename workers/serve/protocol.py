@@ -15,19 +15,18 @@ from workers.serve.problems import Refused
 if TYPE_CHECKING:
     from workers.serve.server import Server
 
-# Other headers are counted against the size limit and forgotten.
-KEPT_HEADERS = frozenset(
-    {
-        b"authorization",
-        b"content-type",
-        b"content-encoding",
-        b"accept-encoding",
-        b"idempotency-key",
-        b"x-request-id",
-        b"x-deadline-ms",
-        b"inference-header-content-length",
-    }
-)
+# Other headers are counted against the size limit and forgotten. Sticky endpoints add theirs (config.py).
+KEPT_HEADERS = {
+    b"authorization",
+    b"content-type",
+    b"content-encoding",
+    b"accept-encoding",
+    b"idempotency-key",
+    b"x-request-id",
+    b"x-deadline-ms",
+    b"inference-header-content-length",
+    b"traceparent",
+}
 MAX_PIPELINED = 64  # unanswered requests of one connection before it is no longer read
 MAX_URL_BYTES = 2048
 
