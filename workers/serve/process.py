@@ -8,6 +8,7 @@ import logging
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import Any
 
 from contracts.channels import CONFIG_CHANGED
@@ -30,6 +31,7 @@ from workers.serve.sessions import Sessions
 from workers.serve.settings import Settings
 from workers.serve.ship import Shipper
 from workers.serve.slots import SlotLock, replay_forever
+from workers.serve.tell_counts import CountsTeller
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +71,9 @@ class Process:
             self._report,
         )
         self.node.follower = self.follower
+        self.counts = CountsTeller(
+            self.boot, self.control, self.road.registry.histograms, self.errands, settings.counts_s, self._status
+        )
         self.server = Server(settings, self.road, self.boot, self._gauges)
         self.server.ready = lambda: self.road.directory is not None and self.journal.healthy
         self.tasks: list[asyncio.Task[Any]] = []
@@ -92,6 +97,12 @@ class Process:
         if self.settings.slot == 0:  # one voice per node
             await self.node.report()
 
+    def _status(self) -> dict[str, Any]:
+        """One voice per node tells how its endpoints are; every process tells what it counted."""
+        revision = self.road.directory.revision if self.road.directory else 0
+        states = self.follower.states() if self.settings.slot == 0 else []
+        return {"boot": self.boot, "revision": revision, "endpoints": states}
+
     def _gauges(self) -> dict[str, Any]:
         return {
             "in_flight": self.road.in_flight,
@@ -112,7 +123,7 @@ class Process:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, stop.set)
-        jobs = [self.follower.follow(), self.server.sweep_forever(), self._tidy_forever()]
+        jobs = [self.counts.keep_telling(), self.follower.follow(), self.server.sweep_forever(), self._tidy_forever()]
         jobs += [link.keep_connected() for link in self.links]
         jobs.append(replay_forever(self.lock, self.boot, self.control, self.settings, self.errands))
         if self.settings.slot == 0:
@@ -127,13 +138,22 @@ class Process:
             reuse_port=self.settings.processes > 1 or None,
             backlog=2048,
         )
+        door = await self._open_second_door()
         gc.collect()
         gc.freeze()  # what is loaded now lives as long as the process: do not walk it again and again
         log.info("serving on %s:%d (boot %s)", self.settings.host, self.settings.port, self.boot)
         await stop.wait()
         log.info("draining")
-        await self.server.drain(listener)
+        closing = [door.close(self.settings.deadline_s)] if door is not None else []
+        await asyncio.gather(self.server.drain(listener), *closing)
         await self._end()
+
+    async def _open_second_door(self) -> Any:
+        if not self.settings.grpc_port:
+            return None
+        door = import_module("workers.serve.grpc_door").Door(self.server)
+        await door.open()
+        return door
 
     def _watch(self, task: asyncio.Task[Any], stop: asyncio.Event) -> None:
         """A background job that dies would leave a server that looks well and is not: end, and be started again."""
@@ -154,6 +174,7 @@ class Process:
         for link in self.links:
             link.close()
         started_s = time.monotonic()
+        await self.counts.tell()
         shipped = await self.loop.run_in_executor(self.errands, self.shipper.finish, SHIP_AT_END_S)
         if shipped:
             await self.loop.run_in_executor(self.errands, self._close_leases)

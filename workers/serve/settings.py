@@ -18,6 +18,7 @@ class Settings:
     host: str
     port: int
     data: Path  # journal, last good config, model packages
+    grpc_port: int = 0  # Open Inference Protocol over gRPC on the same host; 0: that door stays shut
     processes: int = 1  # share the port with SO_REUSEPORT
     slot: int = 0  # which of the processes this is; each has a journal of its own
     drain_s: float = 2.0  # after SIGTERM: answers say `Connection: close` for this long before the port closes
@@ -32,6 +33,8 @@ class Settings:
     max_queued_ms: float = 1000.0  # predicted work waiting for one model
     model_memory_bytes: int = 4 * 1024**3
     threads: int = 2  # workers for heavy models and images
+    counts_s: float = 5.0  # how often control is told what was counted; a minute is a multiple of it
+    metrics_deployments: int = 100  # /metrics tells of so many deployments apart; 0: of none
     journal_sync: bool = True  # False only to measure what fdatasync costs; answers are then not crash-proof
 
 
@@ -45,6 +48,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         host=environment.get("SERVE_HOST") or "127.0.0.1",
         port=_whole(environment, "SERVE_PORT", 8100, 0, 65535),
         data=data,
+        grpc_port=_whole(environment, "SERVE_GRPC_PORT", 0, 0, 65535),
         processes=_whole(environment, "SERVE_PROCESSES", 1, 1, 256),
         slot=_whole(environment, "SERVE_SLOT", 0, 0, 255),
         drain_s=_whole(environment, "SERVE_DRAIN_MS", 2000, 0, 600_000) / 1000,
@@ -55,6 +59,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         max_queued_ms=float(_whole(environment, "SERVE_MAX_QUEUED_MS", 1000, 1, 600_000)),
         model_memory_bytes=_whole(environment, "SERVE_MODEL_MEMORY_BYTES", 4 * 1024**3, 1, 2**50),
         threads=_whole(environment, "SERVE_THREADS", os.cpu_count() or 1, 1, 256),
+        counts_s=_whole(environment, "SERVE_COUNTS_MS", 5000, 100, 60_000) / 1000,
+        metrics_deployments=_whole(environment, "SERVE_METRICS_DEPLOYMENTS", 100, 0, 10_000),
         journal_sync=_flag(environment, "SERVE_JOURNAL_SYNC", True),
     )
 

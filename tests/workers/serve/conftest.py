@@ -61,17 +61,20 @@ def control() -> Iterator[SmallControl]:
 class World:
     """One server for all tests that disturb nobody: each takes an organisation of its own."""
 
-    def __init__(self, control: SmallControl, server: Serving) -> None:
+    def __init__(self, control: SmallControl, server: Serving, grpc_port: int) -> None:
         self.control = control
         self.server = server
+        self.grpc_port = grpc_port
 
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory, own_redis: OwnRedis) -> Iterator[World]:
     control = SmallControl()
     control.publish()
-    with serving(control, tmp_path_factory.mktemp("serve") / "data", own_redis.url) as server:
-        yield World(control, server)
+    grpc_port = free_port()
+    folder = tmp_path_factory.mktemp("serve") / "data"
+    with serving(control, folder, own_redis.url, SERVE_GRPC_PORT=str(grpc_port)) as server:
+        yield World(control, server, grpc_port)
     control.close()
 
 

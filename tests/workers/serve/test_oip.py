@@ -8,6 +8,7 @@ import pytest
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
+from tests.workers.serve import typed_models
 from tests.workers.serve.conftest import Shop
 from tests.workers.serve.serving import wait_for
 
@@ -88,6 +89,10 @@ def ask(shop: Shop, document: object, tail: bytes = b"", **extra: str):
     return shop.server.http.post("/v2/models/double/infer", content=body + tail, headers=headers(shop) | extra)
 
 
+def tensor_of(values: np.ndarray) -> dict[str, object]:
+    return {"name": "x", "datatype": "FP32", "shape": list(values.shape), "data": values.tolist()}
+
+
 def tensor(**changes: object) -> dict[str, object]:
     return {"name": "x", "datatype": "FP32", "shape": [2, 1], "data": [1.0, 2.0], **changes}
 
@@ -127,6 +132,71 @@ def test_tensors_that_do_not_fit_are_refused(shop: Shop, changes: dict[str, obje
     assert answer.status_code == 400, answer.text
     assert answer.json()["code"] in ("yours:invalid", "yours:malformed")
     assert answer.json()["error"]
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_every_datatype_survives_the_way_there_and_back(shop: Shop, client, binary: bool):
+    name = f"echo-{binary}".lower()
+    shop.control.endpoint(shop.organisation, name, typed_models.echo())
+    shop.server.publish()
+    values = typed_models.samples()
+    tensors = []
+    for kind, array in values.items():
+        tensors.append(triton.InferInput(kind, [2, 2], kind))
+        tensors[-1].set_data_from_numpy(array, binary_data=binary or kind in ("FP16", "FP32", "FP64"))
+    wanted = [triton.InferRequestedOutput(f"{kind}_out", binary_data=binary) for kind in values]
+    answer = client.infer(name, tensors, outputs=wanted, headers=headers(shop))
+    for kind, array in values.items():
+        typed_models.assert_same(answer.as_numpy(f"{kind}_out"), array)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+@pytest.mark.parametrize("binary", [True, False])
+def test_a_large_answer_is_packed_when_the_client_asks_for_it(shop: Shop, client, coding: str, binary: bool):
+    values = np.arange(2000, dtype=np.float32).reshape(-1, 1) % 10
+    tensor = triton.InferInput("x", list(values.shape), "FP32")
+    tensor.set_data_from_numpy(values)
+    answer = client.infer(
+        "double", [tensor], outputs=[triton.InferRequestedOutput("value", binary_data=binary)],
+        headers=headers(shop), response_compression_algorithm=coding,
+    )  # fmt: skip
+    assert answer.as_numpy("value").tolist() == (values * 2).reshape(-1).tolist()
+    body = json.dumps({"inputs": [tensor_of(values)]}).encode()
+    plain = {"Accept-Encoding": "gzip;q=0, identity"}
+    sizes = []
+    for accept in (plain, {"Accept-Encoding": coding}):
+        told = shop.server.http.post("/v2/models/double/infer", content=body, headers=headers(shop) | accept)
+        sizes.append(int(told.headers["Content-Length"]))
+    assert sizes[1] < sizes[0] / 5
+
+
+def test_binary_output_for_all_with_one_parameter(shop: Shop):
+    answer = ask(shop, {"inputs": [tensor()], "parameters": {"binary_data_output": True}})
+    length = int(answer.headers["Inference-Header-Content-Length"])
+    (output,) = json.loads(answer.content[:length])["outputs"]
+    assert output["parameters"] == {"binary_data_size": 8}
+    assert np.frombuffer(answer.content[length:], dtype=np.float32).tolist() == [2.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"outputs": [{"name": "value", "parameters": {"classification": 2}}]},
+        {"outputs": [{"name": "nothing"}]},
+        {"outputs": ["value"]},
+        {"parameters": {"sequence_id": 3}},
+    ],
+)
+def test_wishes_that_cannot_be_kept_are_refused_rather_than_ignored(shop: Shop, wish: dict[str, object]):
+    assert ask(shop, {"inputs": [tensor()], **wish}).status_code == 400
+
+
+def test_a_packed_body_that_is_cut_off_or_unknown_is_refused(shop: Shop):
+    squeezed = gzip.compress(json.dumps({"inputs": [tensor()]}).encode())
+    assert ask(shop, squeezed[:-9], **{"Content-Encoding": "gzip"}).status_code == 400
+    assert ask(shop, squeezed, **{"Content-Encoding": "br"}).status_code == 415
+    bomb = gzip.compress(b" " * 70_000_000, 1)
+    assert ask(shop, bomb, **{"Content-Encoding": "gzip"}).status_code == 413
 
 
 def test_other_addresses_methods_and_versions(shop: Shop):
