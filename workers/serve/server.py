@@ -13,6 +13,7 @@ import orjson
 from workers.serve import oip
 from workers.serve.app import Road
 from workers.serve.call import Call
+from workers.serve.endpoint_metrics import endpoint_metrics
 from workers.serve.problems import Refused
 from workers.serve.protocol import Connection
 from workers.serve.settings import Settings
@@ -96,14 +97,21 @@ class Server:
         elif call.method not in (b"GET", b"HEAD"):
             self._road.refuse(call, Refused("yours:method-not-allowed", "Use GET."))
         elif path == b"/metrics":
-            text = self._road.metrics.text(self._gauges(), self.settings.slot)
-            self._answer(call, 200, text, b"text/plain; version=0.0.4")
+            self._answer(call, 200, self._metrics(), b"text/plain; version=0.0.4")
         elif path.startswith(b"/v2/health/"):
             ready = self.ready() and not self.draining
             good = ready or path.endswith(b"live")
             self._answer(call, 200 if good else 503, orjson.dumps({"live": True, "ready": ready}))
         else:
             self._answer(call, 200, _SERVER)
+
+    def _metrics(self) -> bytes:
+        text = self._road.metrics.text(self._gauges(), self.settings.slot)
+        most = self.settings.metrics_deployments
+        if not most:
+            return text
+        lines = endpoint_metrics(self._road.registry.histograms, self.settings.slot, most)
+        return text + ("\n".join(lines) + "\n").encode()
 
     def _answer(self, call: Call, status: int, body: bytes, content_type: bytes = b"application/json") -> None:
         body = b"" if call.method == b"HEAD" else body
