@@ -15,6 +15,7 @@ from embedded.ports import PortTaken
 from embedded.processes import StartFailed
 from embedded.stack import CommandFailed, Ports, Stack
 
+GRPC_PORT = 8110
 _SERVERS_ARE_CHATTY = ("postgres", "valkey")
 _FAILURES = (FolderInUse, PortTaken, StartFailed, CommandFailed, ValueError, RuntimeError)
 
@@ -51,9 +52,15 @@ def say(line: str) -> None:
 
 
 def ports_from_environment() -> Ports:
-    """WEB_PORT, SERVE_PORT and STRIPE_DOUBLE_PORT, or their defaults."""
-    chosen = {}
-    for name, variable in (("web", "WEB_PORT"), ("serve", "SERVE_PORT"), ("stripe", "STRIPE_DOUBLE_PORT")):
+    """WEB_PORT, SERVE_PORT, SERVE_GRPC_PORT and STRIPE_DOUBLE_PORT, or their defaults."""
+    chosen = {"grpc": GRPC_PORT}
+    variables = (
+        ("web", "WEB_PORT"),
+        ("serve", "SERVE_PORT"),
+        ("grpc", "SERVE_GRPC_PORT"),
+        ("stripe", "STRIPE_DOUBLE_PORT"),
+    )
+    for name, variable in variables:
         text = os.environ.get(variable, "").strip()
         if text and not (text.isdigit() and 0 < int(text) < 65536):
             raise ValueError(f"{variable}={text!r}: expected a port, 1 to 65535")
@@ -96,7 +103,7 @@ def _print_addresses(stack: Stack) -> None:
         f"\n  pages       {stack.web_url}/"
         f"\n  REST API    {stack.web_url}/api/v1/ (description: /api/docs)"
         f"\n  console     {stack.web_url}/console/"
-        f"\n  data plane  {stack.serve_url}/v1/predict/<endpoint>"
+        f"\n  data plane  {stack.serve_url}/v1/predict/<endpoint>, gRPC on port {stack.ports.grpc}"
         f"\n  data        {stack.folder}"
         f"\n  logs        {stack.supervisor.logs}\n",
         flush=True,

@@ -28,10 +28,16 @@ class Ports:
 
     web: int = 8000
     serve: int = 8100
+    grpc: int = 0  # second door of the data plane; 0: shut
     stripe: int = 8420
 
     def as_environment(self) -> dict[str, str]:
-        return {"WEB_PORT": str(self.web), "SERVE_PORT": str(self.serve), "STRIPE_DOUBLE_PORT": str(self.stripe)}
+        return {
+            "WEB_PORT": str(self.web),
+            "SERVE_PORT": str(self.serve),
+            "SERVE_GRPC_PORT": str(self.grpc),
+            "STRIPE_DOUBLE_PORT": str(self.stripe),
+        }
 
 
 class CommandFailed(RuntimeError):

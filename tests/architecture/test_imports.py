@@ -28,7 +28,7 @@ FORBIDDEN_IN_THE_DATA_PLANE = {
     "workers.batch",
 }
 # What a name in docker/serve-requirements.txt is called when imported.
-IMPORTED_AS = {"Pillow": "PIL", "prometheus-client": "prometheus_client"}
+IMPORTED_AS = {"grpcio": "grpc", "protobuf": "google", "Pillow": "PIL", "prometheus-client": "prometheus_client"}
 
 
 def loaded_by_the_data_plane() -> set[str]:

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
-    ports = {name: str(free_port()) for name in ("WEB_PORT", "SERVE_PORT", "STRIPE_DOUBLE_PORT")}
+    ports = {name: str(free_port()) for name in ("WEB_PORT", "SERVE_PORT", "SERVE_GRPC_PORT", "STRIPE_DOUBLE_PORT")}
     return inherited | ports | {"MODELYARD_DATA": str(folder)} | more
 
 
