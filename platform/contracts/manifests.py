@@ -11,7 +11,7 @@ class ColumnSpec:
     """One raw input column of a table, as people and the data plane see it."""
 
     name: str
-    type: str  # "number" | "category" | "boolean" | "datetime" | "text" | "id"
+    type: str  # "number" | "category" | "boolean" | "datetime" | "text" | "id" | "items" (a list of names)
     required: bool = False  # a missing value is imputed in the graph unless required
     tensor: str = ""  # name of the ONNX input that takes it; empty: ignored by the model
     example: Any = None
@@ -20,6 +20,7 @@ class ColumnSpec:
     categories: list[str] = field(default_factory=list)  # up to 50 most frequent, for forms
     missing_share: float = 0.0
     default: Any = None  # used when the column is left out
+    aliases: list[str] = field(default_factory=list)  # other names under which a row may bring it
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class OutputMeaning:
     classification  label [N] BYTES, probabilities [N, C] FP32      {"label", "probabilities": {class: p}}
     regression      value [N] FP32                                  {"value"}
     ranking         items [N, K] BYTES, scores [N, K] FP32          {"items": [{"item", "score"}]}, best first; an
-                                                                    empty item ends the list
+                                                                    empty item ends the list; "rating" as well where
+                                                                    ratings [N, K] FP32 is given
     forecast        values, lower, upper [N, H] FP32                {"forecast": [{"step", "value", "lower", "upper"}]}
     embedding       vector [N, D] FP32                              {"vector": [...]}
     """
@@ -49,6 +51,7 @@ class OutputMeaning:
     classes: list[str] = field(default_factory=list)
     items_tensor: str = ""
     scores_tensor: str = ""
+    ratings_tensor: str = ""
     lower_tensor: str = ""
     upper_tensor: str = ""
     vector_tensor: str = ""
@@ -115,3 +118,5 @@ class EvaluationReport:
     examples: list[dict[str, Any]] = field(
         default_factory=list
     )  # up to 200: {"row","true","predicted","confidence","values"|"file"}
+    slices: list[dict[str, Any]] = field(default_factory=list)  # {"name","rows","metrics": {…}}
+    intervals: dict[str, list[float]] = field(default_factory=dict)  # metric: [low, high], 95 %
