@@ -57,15 +57,13 @@ class BootJournal:
             return Position(1, 0)
 
 
-def read_lines(path: Path, start: int, end: int | None) -> Iterator[tuple[bytes, int]]:
+def read_lines(path: Path, start: int) -> Iterator[tuple[bytes, int]]:
     """Yield (JSON, offset after its line) from `start`; stop at the first line that is torn or damaged."""
     with path.open("rb") as file:
         file.seek(start)
         offset = start
         for line in file:
             offset += len(line)
-            if end is not None and offset > end:
-                return
             payload = line[9:-1]
             if not line.endswith(b"\n") or line[:8] != b"%08x" % crc32(payload):
                 log.warning("%s: the journal ends in a torn line at %d", path, offset - len(line))
@@ -73,11 +71,22 @@ def read_lines(path: Path, start: int, end: int | None) -> Iterator[tuple[bytes,
             yield payload, offset
 
 
+def written_lines(path: Path, start: int, end: int) -> Iterator[tuple[bytes, int]]:
+    """Like `read_lines`, for a part that this very process wrote and synced: there is no doubt about its lines."""
+    with path.open("rb") as file:
+        file.seek(start)
+        data = file.read(end - start)
+    offset = start
+    for line in data.splitlines(keepends=True):
+        offset += len(line)
+        yield line[9:-1], offset
+
+
 def ship_segment(control: Control, journal: BootJournal, number: int, start: int, end: int | None) -> int:
     """Post one segment from `start`; return the offset reached. Raises ControlAway or ControlRefused."""
     path = segment_path(journal.folder, number)
     reached, records, held = start, [], 0
-    for payload, offset in read_lines(path, start, end):
+    for payload, offset in read_lines(path, start) if end is None else written_lines(path, start, end):
         records.append(payload)
         held += len(payload)
         if held >= POST_BYTES:
