@@ -36,7 +36,6 @@ from workers.serve.weigh import weigh
 log = logging.getLogger(__name__)
 
 PREDICT = b"/v1/predict/"
-REMEMBERED_KEYS = 10_000  # Idempotency-Keys whose body is known, to tell a retry from a mistake
 
 
 class Road:
@@ -63,7 +62,6 @@ class Road:
         self._clock = clock
         self.gate = Gate(limits, leases, self._decode, self.refuse)
         self._inbox: list[Call] = []
-        self._bodies: dict[tuple[str, bytes], bytes] = {}
         self._shadows = Shadows(lambda: self.in_flight > 0, loop.call_soon_threadsafe)
 
     # parse: protocol.py hands over whole requests
@@ -150,6 +148,10 @@ class Road:
 
     # admit: load here, rate and money in admit.py
 
+    def is_well(self) -> bool:
+        """Nothing here speaks against taking requests; `_check_health` says what does."""
+        return self._journal.healthy and not self._clock.is_wrong and self.in_flight < self._settings.max_in_flight
+
     def _check_health(self, model: Model) -> None:
         if self.in_flight > self._settings.max_in_flight:
             raise Refused("ours:overloaded", "Too many requests are under way.", retry_after_s=1)
@@ -163,7 +165,7 @@ class Road:
             raise Refused("ours:metering-unavailable", detail, retry_after_s=5)
 
     def _name_usage(self, call: Call, route: Route) -> None:
-        """Deadline and usage id; a repeated Idempotency-Key with another body is a mistake of the caller."""
+        """Deadline and usage id; the same Idempotency-Key and body have the same id, so they are charged once."""
         wish = call.headers.get(b"x-deadline-ms", b"")
         patience_s = int(wish) / 1000 if wish.isdigit() and len(wish) < 8 else self._settings.deadline_s
         call.deadline_s = call.arrived_s + min(patience_s, self._settings.deadline_s)
@@ -174,14 +176,6 @@ class Road:
         if len(key) > 255:
             raise Refused("yours:invalid", "The Idempotency-Key is longer than 255 characters.")
         digest = sha256(call.take_body()).digest()
-        place = (route.endpoint.id, key)
-        known = self._bodies.get(place)
-        if known is None:
-            if len(self._bodies) >= REMEMBERED_KEYS:
-                del self._bodies[next(iter(self._bodies))]
-            self._bodies[place] = digest
-        elif known != digest:
-            raise Refused("yours:idempotency-reuse")
         call.usage_id = usage_id_of_key(route.endpoint.id, key, digest)
 
     # decode: images in threads; rows together with their batch

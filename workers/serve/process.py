@@ -13,10 +13,13 @@ from typing import Any
 
 from contracts.channels import CONFIG_CHANGED
 from contracts.usage import LeaseClose
+from workers.serve.ahead import LOAD_SCRIPT as LOAD_RESERVE_SCRIPT
+from workers.serve.answers import AnswerStore
 from workers.serve.app import Road
 from workers.serve.clock import Clock
 from workers.serve.config import Follower
 from workers.serve.control import Control, ControlAway, ControlRefused
+from workers.serve.desk import Desk
 from workers.serve.directory import Directory
 from workers.serve.journal import Journal, new_boot
 from workers.serve.limits import LOAD_SCRIPT, Limits
@@ -24,6 +27,7 @@ from workers.serve.metrics import Metrics
 from workers.serve.node import Node
 from workers.serve.packages import Packages
 from workers.serve.protocol import Connection
+from workers.serve.quick_road import QuickRoad
 from workers.serve.redis_link import RedisLink, read_address
 from workers.serve.refill import Refill
 from workers.serve.server import Server
@@ -36,6 +40,7 @@ from workers.serve.tell_counts import CountsTeller
 log = logging.getLogger(__name__)
 
 SHIP_AT_END_S = 10.0
+SWEEP_ANSWERS_S = 300.0
 
 
 class Process:
@@ -74,7 +79,9 @@ class Process:
         self.counts = CountsTeller(
             self.boot, self.control, self.road.registry.histograms, self.errands, settings.counts_s, self._status
         )
-        self.server = Server(settings, self.road, self.boot, self._gauges)
+        self.desk = Desk(self.road, AnswerStore(settings.data / "answers"), loop)
+        self.server = Server(settings, self.road, self.desk, self.boot, self._gauges)
+        self.server.quick_road = QuickRoad(self.server, self.road, self.journal, self.limits, self.refill.leases, loop)
         self.server.ready = lambda: self.road.directory is not None and self.journal.healthy
         self.tasks: list[asyncio.Task[Any]] = []
         self.failed = False
@@ -84,7 +91,7 @@ class Process:
         if not self.settings.redis_url:
             return []
         address = read_address(self.settings.redis_url)
-        asking = RedisLink(address, (LOAD_SCRIPT,))
+        asking = RedisLink(address, (LOAD_SCRIPT, LOAD_RESERVE_SCRIPT))
         listening = RedisLink(address, (("SUBSCRIBE", CONFIG_CHANGED),))
         listening.pushed = lambda message: self.follower.hint.set()
         return [asking, listening]
@@ -127,7 +134,7 @@ class Process:
         jobs += [link.keep_connected() for link in self.links]
         jobs.append(replay_forever(self.lock, self.boot, self.control, self.settings, self.errands))
         if self.settings.slot == 0:
-            jobs.append(self.node.keep_saying_hello())
+            jobs += [self.node.keep_saying_hello(), self._sweep_answers_forever()]
         self.tasks = [asyncio.ensure_future(job) for job in jobs]
         for task in self.tasks:
             task.add_done_callback(lambda task: self._watch(task, stop))
@@ -162,6 +169,11 @@ class Process:
             self.failed = True
             stop.set()
 
+    async def _sweep_answers_forever(self) -> None:
+        while True:
+            self.desk.sweep()
+            await asyncio.sleep(SWEEP_ANSWERS_S)
+
     async def _tidy_forever(self) -> None:
         while True:
             await asyncio.sleep(0.2)
@@ -173,6 +185,7 @@ class Process:
             task.cancel()
         for link in self.links:
             link.close()
+        self.desk.close()
         started_s = time.monotonic()
         await self.counts.tell()
         shipped = await self.loop.run_in_executor(self.errands, self.shipper.finish, SHIP_AT_END_S)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import httptools
 
 from workers.serve.call import Call
+from workers.serve.known_heads import QuickCall
 from workers.serve.problems import Refused
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ KEPT_HEADERS = {
     b"idempotency-key",
     b"x-request-id",
     b"x-deadline-ms",
+    b"x-scale-up-timeout",
+    b"prefer",
     b"inference-header-content-length",
     b"traceparent",
 }
@@ -44,7 +47,8 @@ class Connection(asyncio.Protocol):
         self.since_s = monotonic()
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
-        self._calls: deque[Call] = deque()
+        self._calls: deque[Call | QuickCall] = deque()
+        self._parsed: Call | None = None  # the last whole request of the data that just came
         self._call: Call | None = None
         self._header_bytes = 0
         self._body_bytes = 0
@@ -65,6 +69,15 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.deaf:
             return
+        server = self.server
+        is_fresh = self._call is None
+        if is_fresh and not self._calls and not server.draining:
+            end = data.find(b"\r\n\r\n") + 4
+            head = server.known_heads.get(data[:end])
+            if head is not None and len(data) - end == head.content_length:
+                self._calls.append(server.quick_road.accept(self, head, data[end:]))
+                return
+        self._parsed = None
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -72,6 +85,8 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             if not self.deaf:
                 self._refuse(Refused("yours:malformed", f"The HTTP message is broken ({error})."))
+        if is_fresh and self._parsed is not None and self._call is None:
+            server.known_heads.saw(data, self._parsed)
         if len(self._calls) > MAX_PIPELINED and not self.paused:
             self._pause()
 
@@ -145,6 +160,7 @@ class Connection(asyncio.Protocol):
         if not call.keep_alive:
             self.deaf = True
         self._calls.append(call)
+        self._parsed = call
         self.server.accept(call)
 
     # answers
@@ -162,6 +178,10 @@ class Connection(asyncio.Protocol):
             self.since_s = monotonic()
         if self.paused:
             self._resume()
+
+    def replace(self, quick: QuickCall, call: Call) -> None:
+        """The general road answers in place of the quick one."""
+        self._calls[self._calls.index(quick)] = call
 
     def sweep(self, now_s: float) -> None:
         """Once a second: end clients that are too slow to ask, or silent for too long."""

@@ -13,9 +13,13 @@ import orjson
 from workers.serve import oip
 from workers.serve.app import Road
 from workers.serve.call import Call
+from workers.serve.desk import Desk
 from workers.serve.endpoint_metrics import endpoint_metrics
+from workers.serve.known_heads import KnownHeads
+from workers.serve.later import RESULTS
 from workers.serve.problems import Refused
 from workers.serve.protocol import Connection
+from workers.serve.quick_road import QuickRoad
 from workers.serve.settings import Settings
 
 BIG_BODY_BYTES = 1024 * 1024  # from here on the key is checked before the body is read
@@ -24,14 +28,19 @@ _SERVER = orjson.dumps(oip.SERVER)
 
 
 class Server:
-    def __init__(self, settings: Settings, road: Road, boot: str, gauges: Callable[[], dict[str, Any]]) -> None:
+    def __init__(
+        self, settings: Settings, road: Road, desk: Desk, boot: str, gauges: Callable[[], dict[str, Any]]
+    ) -> None:
         self.settings = settings
         self.draining = False
         self.ready: Callable[[], bool] = lambda: False
         self.connections: set[Connection] = set()
         self._road = road
+        self._desk = desk
         self._gauges = gauges
-        self._request_prefix = f"req_{boot.replace('-', '')}".encode()
+        self.known_heads = KnownHeads()
+        self.quick_road: QuickRoad  # set once it exists; no head is known before the first request
+        self.request_prefix = f"req_{boot.replace('-', '')}".encode()
         self._requests = 0
 
     # connections
@@ -58,7 +67,13 @@ class Server:
         self._identify(call)
         path = call.path
         if path.startswith((b"/v1/predict/", b"/v2/models/")):
-            self._road.accept(call)
+            headers = call.headers
+            if b"idempotency-key" in headers or b"prefer" in headers:
+                self._desk.take(call)
+            else:
+                self._road.accept(call)
+        elif path.startswith(RESULTS):
+            self._desk.fetch(call)
         else:
             self._tell(call, path.partition(b"?")[0])
 
@@ -87,7 +102,7 @@ class Server:
             call.request_id = given
         else:
             self._requests += 1
-            call.request_id = b"%b%x" % (self._request_prefix, self._requests)
+            call.request_id = b"%b%x" % (self.request_prefix, self._requests)
 
     def _tell(self, call: Call, path: bytes) -> None:
         """Health and metrics need no key and tell nothing about customers."""

@@ -79,11 +79,7 @@ def test_the_same_idempotency_key_is_charged_once(shop: Shop):
     first = shop.server.predict(shop.key, "churn", row, Idempotency_Key="order-1")
     second = shop.server.predict(shop.key, "churn", row, Idempotency_Key='"order-1"')
     assert first.headers["Usage-Id"] == second.headers["Usage-Id"]
-    repeats = shop.control.repeats
     wait_for(lambda: first.headers["Usage-Id"] in shop.control.usage)
-    third = shop.server.predict(shop.key, "churn", row, Idempotency_Key="order-1")
-    assert third.headers["Usage-Id"] == first.headers["Usage-Id"]
-    wait_for(lambda: shop.control.repeats > repeats, what="the repeat to be recognised")
     other = shop.server.predict(shop.key, "churn", {"age": 6}, Idempotency_Key="order-1")
     assert other.status_code == 422
     assert other.json()["code"] == "yours:idempotency-reuse"
