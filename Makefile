@@ -7,7 +7,7 @@ READY  := $(VENV)/.installed
 PATHS  := PYTHONPATH=platform:.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-fast test-all chaos lint format types lock error-pages clean
+.PHONY: help demo up test test-fast test-all chaos soak bench-serving bench-serving-install lint format types lock error-pages clean
 
 help: ## Print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -30,6 +30,15 @@ test-all: $(READY) ## The suite, then the long kill tests
 
 chaos: $(READY) ## The long versions of the tests that kill real processes
 	@CHAOS=long $(RUN) -m pytest -m chaos --timeout 1200
+
+soak: $(READY) ## Half an hour of mixed load with swaps; fails when memory grows (SOAK_S=seconds)
+	@$(PATHS) $(RUN) -m benchmarks.serving.soak
+
+bench-serving: $(READY) ## The data plane beside other servers; writes docs/benchmarks.md (ARGS="--help" for options)
+	@$(PATHS) $(RUN) -m benchmarks.serving.run $(ARGS)
+
+bench-serving-install: $(READY) ## The other servers, each in its own environment under ~/.cache/modelyard-bench
+	@$(PATHS) $(RUN) -m benchmarks.serving.install $(ARGS)
 
 lint: $(READY) ## Style, formatting, import contracts, types
 	@$(VENV)/bin/ruff check .
