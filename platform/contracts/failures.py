@@ -113,6 +113,11 @@ _ALL = [
         "yours:target-unknown", "The target column does not exist", "Choose one of the columns of the dataset version."
     ),
     Failure(
+        "yours:roles-unclear",
+        "It is not clear which columns hold the user and the item",
+        'Choose the item\'s column as target, and name the others: {"roles": {"user": "…", "item": "…"}}.',
+    ),
+    Failure(
         "yours:target-type",
         "The target does not fit the task",
         "Choose regression for numbers, classification for categories.",

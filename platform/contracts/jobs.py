@@ -28,12 +28,17 @@ TASKS = (
     "recommendation",
     "forecasting",
 )
-TASKS_TRAINABLE = ("tabular_classification", "tabular_regression", "image_classification")  # tasks that have a recipe
+TASKS_TRAINABLE = (
+    "tabular_classification", "tabular_regression", "image_classification",
+    "forecasting", "recommendation",
+)  # tasks that have a recipe
 # Model families that each recipe knows, in the order in which they are tried. A run names some, or none for all.
 FAMILIES: dict[str, tuple[str, ...]] = {
     "tabular_classification": ("linear", "gradient_boosting", "mlp"),
     "tabular_regression": ("linear", "gradient_boosting", "mlp"),
     "image_classification": ("cnn", "transfer"),  # cnn: tiny images only
+    "forecasting": ("seasonal_naive", "exponential_smoothing", "theta", "gradient_boosting", "window_network"),
+    "recommendation": ("popularity", "item_knn", "next_item", "ease", "two_tower"),  # next_item: logs with times only
 }
 
 RUN_STATES = ("draft", "queued", "running", "validating", "exporting", "succeeded", "failed", "cancelled")

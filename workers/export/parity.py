@@ -4,6 +4,8 @@ import numpy as np
 import onnxruntime
 
 from contracts.manifests import ParityCertificate
+from workers.export import ranking_onnx
+from workers.export.ranking_parity import Difference, Ranked, compare
 
 BATCH_SIZES = (1, 7, 64)  # 1: a frozen batch shows; 7: an odd remainder shows; 64: the usual load
 MOST_ROWS = 1_000
@@ -52,26 +54,67 @@ class _Tally:
             self.far_flips = max(self.far_flips, int((flipped & (top[:, 1] - top[:, 0] > 2 * self.limit)).sum()))
 
 
+def _ranked(session: onnxruntime.InferenceSession, feed: Feed, size: int) -> Ranked:
+    given = {one.name for one in session.get_outputs()}
+    names = [ranking_onnx.RANKED, ranking_onnx.SCORES, ranking_onnx.RATINGS]
+    return Ranked(*(in_batches(session, name, feed, size) for name in names if name in given))
+
+
+def _certify_rankings(
+    session: onnxruntime.InferenceSession,
+    groups: list[tuple[Feed, Ranked]],
+    *,
+    reference_name: str,
+    model_sha256: str,
+    limit: float,
+) -> ParityCertificate:
+    found: list[Difference] = []
+    for size in BATCH_SIZES:
+        found += [compare(_ranked(session, feed, size), reference, limit) for feed, reference in groups]
+    worst, far_flips = max(one.worst for one in found), max(one.far_flips for one in found)
+    return ParityCertificate(
+        rows=sum(len(reference) for _, reference in groups),
+        batch_sizes=list(BATCH_SIZES),
+        max_abs_difference=worst,
+        tolerance=limit,
+        label_flips=max(one.flips for one in found),
+        passed=worst <= limit and far_flips == 0,
+        reference=reference_name,
+        runtime=f"onnxruntime {onnxruntime.__version__} {session.get_providers()[0]}",
+        model_sha256=model_sha256,
+    )
+
+
 def certify(
     session: onnxruntime.InferenceSession,
-    groups: list[tuple[Feed, np.ndarray]],
+    groups: list[tuple[Feed, np.ndarray]] | list[tuple[Feed, Ranked]],
     *,
     reference_name: str,
     model_sha256: str,
     tolerance: float | None = None,
 ) -> ParityCertificate:
-    """`groups`: inputs and what the training framework said, probabilities [N, C] or values [N]."""
-    everything = np.concatenate([reference for _, reference in groups])
-    is_classifier = everything.ndim == 2
+    """`groups`: inputs and what the training framework said: probabilities [N, C], values [N], [N, H] or rankings."""
+    ranked = [(feed, reference) for feed, reference in groups if isinstance(reference, Ranked)]
+    if ranked:
+        return _certify_rankings(
+            session,
+            ranked,
+            reference_name=reference_name,
+            model_sha256=model_sha256,
+            limit=tolerance or TOLERANCE_PROBABILITY,
+        )
+    plain = [(feed, reference) for feed, reference in groups if not isinstance(reference, Ranked)]
+    everything = np.concatenate([reference for _, reference in plain])
+    is_classifier = any(one.name == "probabilities" for one in session.get_outputs())
     spread = 1.0 if is_classifier else float(np.std(everything)) + float(np.abs(everything).max()) * 0.1
     limit = tolerance or (TOLERANCE_PROBABILITY if is_classifier else TOLERANCE_VALUE * spread)
     tally = _Tally(limit)
     for size in BATCH_SIZES:
-        for feed, reference in groups:
-            tally.add(
-                in_batches(session, "probabilities" if is_classifier else "value", feed, size).astype(np.float64),
-                reference,
-            )
+        for feed, reference in plain:
+            answer = in_batches(session, "probabilities" if is_classifier else "value", feed, size).astype(np.float64)
+            if not is_classifier and answer.shape == reference.shape:
+                answer, reference = answer.reshape(-1), reference.reshape(-1)
+            tally.add(answer, reference)
     return ParityCertificate(
         rows=len(everything),
         batch_sizes=list(BATCH_SIZES),

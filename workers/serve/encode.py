@@ -69,6 +69,10 @@ class PredictionWriter:
         """Best first; the graph ends a list with an empty item."""
         names = outputs[self._meaning.items_tensor].tolist()
         rows = [row.split(b",") for row in _rows(outputs[self._meaning.scores_tensor])]
+        if self._meaning.ratings_tensor:
+            ratings = (row.split(b",") for row in _rows(outputs[self._meaning.ratings_tensor]))
+            pairs = zip(rows, ratings, strict=True)
+            rows = [[b'%b,"rating":%b' % both for both in zip(*pair, strict=True)] for pair in pairs]
         return [
             b'{"items":['
             + b",".join(

@@ -12,8 +12,8 @@ import numpy as np
 import onnxruntime as ort
 
 from contracts.manifests import ModelManifest, TensorSpec
-from workers.serve.codecs import TableCodec
 from workers.serve.encode import PredictionWriter
+from workers.serve.list_codec import codec_of
 from workers.serve.packages import Packages
 from workers.serve.providers import candidate_providers, explain
 
@@ -55,7 +55,7 @@ class Model:
         self.output_names = [output.name for output in self.session.get_outputs()]
         self.inputs = {spec.name: spec for spec in manifest.inputs}
         self.is_image = bool(manifest.codec)
-        self.table = None if self.is_image else TableCodec(manifest)
+        self.table = None if self.is_image else codec_of(manifest)
         self.writer = PredictionWriter(manifest.meaning)
         self.memory_bytes = path.stat().st_size * 2
         self.used_s = time.monotonic()

@@ -26,12 +26,14 @@ from workers.train.checkpoint import EVERY_S, Checkpoints, newest
 from workers.train.context import RunContext
 from workers.train.failures import OurFailure, UserFailure
 from workers.train.progress import Progress
-from workers.train.recipes import images, tabular
+from workers.train.recipes import forecasting, images, recommendation, tabular
 
 RECIPES: dict[str, ModuleType] = {
     "tabular_classification": tabular,
     "tabular_regression": tabular,
     "image_classification": images,
+    "forecasting": forecasting,
+    "recommendation": recommendation,
 }
 IMPORTANCE_MOST_S = 5.0
 IMPORTANCE_MOST_ROWS = 1_000
