@@ -76,6 +76,8 @@ class EndpointDetail(APIView):
             policies=values.get("limits"),
             paused=values.get("paused"),
             slo_ms=values.get("slo_ms"),
+            sticky=values.get("sticky"),
+            guard=values.get("guard"),
             force=values["force"],
             expected_edition=found.edition if request.headers.get("If-Match") else None,
             by=actor_of(request),

@@ -7,11 +7,13 @@ from rest_framework.views import APIView
 
 from apps.compute.authentication import IsNode, NodeAuthentication, node_of
 from apps.endpoints.queries import package_file
+from apps.endpoints.services.add_traffic import add_traffic
 from apps.endpoints.services.publish_config import build_config, current_revision
 from apps.endpoints.services.record_serving_status import record_serving_status
 from apps.rest.file_responses import stored_file
+from contracts.analytics import AnalyticsPost
 from contracts.problems import Problem
-from contracts.wire import to_wire
+from contracts.wire import WireError, from_wire, to_wire
 
 PACKAGE_FILES = ("model.onnx", "manifest.json")
 
@@ -55,4 +57,16 @@ class ServingStatus(ServeNodeView):
             revision=body["revision"],
             endpoints=[item for item in endpoints if isinstance(item, dict)],
         )
+        if body.get("analytics"):
+            add_traffic(node_of(request), _counts(body["analytics"]))
         return Response(status=204)
+
+
+def _counts(payload: object) -> AnalyticsPost:
+    try:
+        post = from_wire(AnalyticsPost, payload)
+    except WireError as error:
+        raise Problem("yours:malformed", str(error)) from None
+    if not isinstance(post.sequence, int) or not isinstance(post.boot, str) or len(post.boot) > 60:
+        raise Problem("yours:malformed", "Send analytics as {boot, sequence, counts: […]}.")
+    return post

@@ -39,6 +39,8 @@ class Endpoint(models.Model):
     )
     slo_ms = models.FloatField(default=DEFAULT_SLO_MS)
     policies = models.JSONField(default=list, blank=True)  # list of serving.RatePolicy dicts
+    sticky = models.CharField(max_length=60, blank=True)  # header whose value decides between deployments; lower case
+    guard = models.JSONField(default=dict, blank=True)  # limits of the automatic rollback (guard.py); empty: off
     state = models.CharField(max_length=10, choices=STATES, default="starting")
     state_detail = models.CharField(max_length=300, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)  # set: answers 409 until resumed
@@ -103,6 +105,74 @@ class ServingReport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.endpoint_id} {self.state}"
+
+
+class Traffic(models.Model):
+    """What one deployment answered in one minute or one hour, added up over all servers."""
+
+    MINUTE_S, HOUR_S = 60, 3600
+
+    id = models.BigAutoField(primary_key=True)
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="traffic")
+    deployment = models.CharField(max_length=40, blank=True)  # empty: requests that reached none
+    step_s = models.PositiveIntegerField(choices=[(MINUTE_S, "minute"), (HOUR_S, "hour")])
+    at = models.DateTimeField()  # its start
+    statuses = models.JSONField(default=dict)  # "2", "4", "5" and "429" -> requests
+    errors = models.JSONField(default=dict)  # failure code -> requests
+    latency_us = models.JSONField(default=dict)  # bucket of contracts.histograms -> answers
+    queue_us = models.JSONField(default=dict)
+    batch_rows = models.JSONField(default=dict)
+    units = models.BigIntegerField(default=0)
+    shadow_compared = models.BigIntegerField(default=0)
+    shadow_disagreed = models.BigIntegerField(default=0)
+    shadow_failed = models.BigIntegerField(default=0)
+    shadow_dropped = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "traffic"
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint", "step_s", "at", "deployment"], name="traffic_added_up_once")
+        ]
+        indexes = [models.Index(fields=["step_s", "at"], name="traffic_by_age")]
+
+    def __str__(self) -> str:
+        return f"{self.endpoint_id} {self.at:%Y-%m-%d %H:%M}"
+
+
+class TrafficCursor(models.Model):
+    """The last message of counts that was added for one start of one server process."""
+
+    id = models.BigAutoField(primary_key=True)
+    node = models.ForeignKey(Node, on_delete=models.CASCADE, related_name="+")
+    boot = models.CharField(max_length=60)
+    sequence = models.BigIntegerField(default=0)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["node", "boot"], name="one_cursor_each")]
+
+    def __str__(self) -> str:
+        return f"{self.boot} {self.sequence}"
+
+
+class GuardRollback(models.Model):
+    """A version that broke a rule of its endpoint and was taken out of the traffic."""
+
+    id = models.BigAutoField(primary_key=True)
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="guard_rollbacks")
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    rule = models.CharField(max_length=20)  # error_rate | p95_ms | disagreement
+    value = models.FloatField()
+    limit = models.FloatField()
+    requests = models.BigIntegerField()  # or comparisons: how many the value stands on
+    edition = models.PositiveIntegerField()  # the endpoint's edition that it brought; that one is not judged again
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["endpoint", "edition"], name="one_guard_rollback_per_edition")]
+
+    def __str__(self) -> str:
+        return f"{self.endpoint_id} {self.rule}"
 
 
 class Batch(models.Model):

@@ -36,11 +36,28 @@ class EndpointBody(serializers.Serializer[Any]):
     force = serializers.BooleanField(default=False, help_text="Deploy even if the evidence does not pass the gate.")
 
 
+class GuardBody(serializers.Serializer[Any]):
+    error_rate = serializers.FloatField(required=False, allow_null=True, help_text="Share of failed requests, 0 to 1")
+    p95_ms = serializers.FloatField(required=False, allow_null=True)
+    disagreement = serializers.FloatField(
+        required=False, allow_null=True, help_text="Share of a shadow's answers that differ, 0 to 1"
+    )
+    window_s = serializers.IntegerField(required=False, help_text="60 to 21600; 300 if left out")
+    least = serializers.IntegerField(required=False, help_text="Judge only with so many requests; 100 if left out")
+
+
 class EndpointChange(serializers.Serializer[Any]):
     deployments = DeploymentBody(many=True, required=False)
     limits = Limit(many=True, required=False)
     paused = serializers.BooleanField(required=False)
     slo_ms = serializers.FloatField(required=False)
+    sticky = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=60,
+        help_text="Header or query parameter whose value decides which version answers",
+    )
+    guard = GuardBody(required=False, help_text="Limits of the automatic rollback; {} switches it off")
     force = serializers.BooleanField(default=False, help_text="Deploy even if the evidence does not pass the gate.")
 
 
@@ -52,6 +69,8 @@ class EndpointAnswer(serializers.Serializer[Any]):
     latency_class = serializers.CharField()
     slo_ms = serializers.FloatField()
     url = serializers.URLField()
+    sticky = serializers.CharField(allow_blank=True)
+    guard = GuardBody()
     limits = Limit(many=True)
     deployments = DeploymentAnswer(many=True)
     edition = serializers.IntegerField()
@@ -90,6 +109,8 @@ def endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
         "latency_class": endpoint.latency_class,
         "slo_ms": endpoint.slo_ms,
         "url": f"{settings.SERVE_PUBLIC_URL}/v1/predict/{endpoint.name}",
+        "sticky": endpoint.sticky,
+        "guard": endpoint.guard,
         "limits": endpoint.policies,
         "deployments": [
             {

@@ -1,6 +1,6 @@
 """New traffic shares when a version is let in: pure arithmetic on whole percentages that always sum to 100."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,29 @@ def with_version(present: Sequence[Share], version: str, *, weight: int) -> list
     if weight >= 100 or not live:
         return [_wire(share) for share in [Share(version, 100), *kept]]
     return [_wire(share) for share in [*_scaled(live, 100 - weight), Share(version, weight), *kept]]
+
+
+def without_version(
+    version: str, *, present: Sequence[Mapping[str, Any]], earlier: Iterable[Sequence[Mapping[str, Any]]]
+) -> list[dict[str, Any]]:
+    """The deployments to ask for when `version` is taken out: it keeps weight 0, the others get what they had before.
+
+    `earlier` are former sets, newest first. Empty: there is nothing to go back to.
+    """
+    mine = [row for row in present if row["model_version"] == version and not row["shadow"]]
+    others = [dict(row) for row in present if row["model_version"] != version]
+    if not mine:  # only a shadow: the traffic stays as it is
+        return others
+    out = {"model_version": version, "weight": 0, "shadow": False}
+    for rows in earlier:
+        if not any(row["model_version"] == version and row["weight"] and not row["shadow"] for row in rows):
+            kept = [dict(row) for row in rows if row["model_version"] != version]
+            if any(row["weight"] and not row["shadow"] for row in kept):
+                return [*kept, out]
+    live = [Share(row["model_version"], row["weight"]) for row in others if not row["shadow"] and row["weight"]]
+    if not live:
+        return []
+    return [*map(_wire, _scaled(live, 100)), *[row for row in others if row["shadow"]], out]
 
 
 def _scaled(shares: Sequence[Share], total: int) -> list[Share]:

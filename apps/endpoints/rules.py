@@ -7,6 +7,20 @@ from typing import Any
 from contracts.serving import RatePolicy
 
 NAME_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
+# Headers that HTTP, the server or tracing need for themselves.
+UNSTICKY = {
+    "accept-encoding",
+    "authorization",
+    "connection",
+    "expect",
+    "host",
+    "idempotency-key",
+    "inference-header-content-length",
+    "traceparent",
+    "transfer-encoding",
+    "upgrade",
+    "x-deadline-ms",
+}
 MAX_POLICIES = 8
 MAX_WINDOW_S = 31 * 86_400
 
@@ -19,6 +33,15 @@ def name_objection(name: str) -> str:
     if NAME_PATTERN.fullmatch(name):
         return ""
     return "use 1 to 60 lower-case letters, digits and inner hyphens"
+
+
+def sticky_objection(name: str) -> str:
+    """Say why a header cannot decide between deployments, or return an empty string."""
+    if not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?", name):
+        return "use the name of a header, such as X-Sticky-Key"
+    if name in UNSTICKY or name.startswith(("x-request-id", "content-")):
+        return "use a header of your own, such as X-Sticky-Key"
+    return ""
 
 
 def weight_objection(weights: list[int]) -> str:

@@ -8,9 +8,21 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from apps.endpoints.services.forget_traffic import forget_traffic
+from apps.endpoints.services.guard_rollouts import guard_rollouts
 from apps.endpoints.services.reap_lost_batches import reap_lost_batches
 from contracts.channels import CONFIG_CHANGED
 from contracts.jobs import BATCH_QUEUE, WAKE_BATCH_TASK
+
+
+@shared_task
+def forget_old_traffic() -> None:
+    forget_traffic()
+
+
+@shared_task
+def watch_rollouts() -> None:
+    guard_rollouts()
 
 
 @shared_task

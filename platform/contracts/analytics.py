@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, field
 
-# Refusals that say nothing about a model: the server was starting, or could not write its journal.
-NOT_THE_MODELS_FAULT = frozenset({"ours:starting", "ours:metering-unavailable", "ours:control-unavailable"})
+# Refusals that say nothing about a model: the server was starting, full, or could not write its journal.
+NOT_THE_MODELS_FAULT = frozenset(
+    {"ours:starting", "ours:overloaded", "ours:metering-unavailable", "ours:control-unavailable", "ours:switched-off"}
+)
 
 Counts = dict[str, int]  # bucket of contracts.histograms, as text because JSON keys are, to how many
 

@@ -168,6 +168,8 @@ CELERY_BEAT_SCHEDULE = {  # seconds; every task may run twice or late without ha
     "wake-waiting-runs": {"task": "apps.training.tasks.wake_waiting", "schedule": 5.0},
     "reap-lost-batches": {"task": "apps.endpoints.tasks.reap_batches", "schedule": 5.0},
     "close-abandoned-leases": {"task": "apps.metering.tasks.close_abandoned_leases", "schedule": 30.0},
+    "watch-rollouts": {"task": "apps.endpoints.tasks.watch_rollouts", "schedule": 10.0},
+    "forget-old-traffic": {"task": "apps.endpoints.tasks.forget_old_traffic", "schedule": 3600.0},
     "roll-budget-periods": {"task": "apps.billing.tasks.roll_budget_periods", "schedule": 60.0},
     "push-usage-to-stripe": {"task": "apps.billing.tasks.push_usage", "schedule": 300.0},
     "forget-old-answers": {"task": "apps.rest.tasks.forget_expired", "schedule": 3600.0},

@@ -49,6 +49,7 @@ API: dict[str, Actions] = {
     # endpoints
     "endpoints": {"GET": "read", "POST": "write"},
     "endpoints/<str:endpoint>": {"GET": "read", "PATCH": "write", "DELETE": "write"},
+    "endpoints/<str:endpoint>/analytics": READ,
     "endpoints/<str:endpoint>/rollback": POST,
     "batches": {"GET": "read", "POST": "write"},
     "batches/<str:batch>": READ,

@@ -24,6 +24,7 @@ class Tally:
         "latency_us",
         "limited",
         "queue_us",
+        "seen",
         "shadow",
         "statuses",
         "told",
@@ -42,6 +43,7 @@ class Tally:
         self.units = 0
         self.shadow = [0, 0, 0, 0]  # compared, disagreed, failed, dropped
         self.told: dict[str, Any] = {}
+        self.seen = (0, 0, 0)
         self.changed_s = time.monotonic()
 
     def good(self, latency_s: float, queue_s: float, units: int) -> None:
@@ -50,6 +52,13 @@ class Tally:
         self.units += units
         self.latency_us[bucket_of(int(latency_s * 1e6))] += 1
         self.queue_us[bucket_of(int(queue_s * 1e6))] += 1
+
+    def good_together(self, answers: int, units: int, latency_s: float, queue_s: float) -> None:
+        """Answers with predictions that took the same time."""
+        self.statuses[2] += answers
+        self.units += units
+        self.latency_us[bucket_of(int(latency_s * 1e6))] += answers
+        self.queue_us[bucket_of(int(queue_s * 1e6))] += answers
 
     def bad(self, status: int, code: str) -> None:
         """A refusal."""
@@ -67,9 +76,11 @@ class Tally:
 
     def delta(self, minute: int) -> DeploymentCounts | None:
         """What was counted since the last call, or None."""
-        now = self._now()
-        if now == self.told:
+        seen = (sum(self.statuses), self.units, sum(self.shadow))
+        if seen == self.seen:  # most deployments are silent most of the time
             return None
+        self.seen = seen
+        now = self._now()
         before, self.told, self.changed_s = self.told, now, time.monotonic()
         fields: dict[str, Any] = {
             name: _less(value, before.get(name)) if isinstance(value, dict) else value - before.get(name, 0)

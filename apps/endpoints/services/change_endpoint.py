@@ -1,6 +1,6 @@
 """Change what an endpoint serves, its limits, its pace, or pause it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -9,6 +9,7 @@ from django.utils import timezone
 from apps.accounts.models import ApiKey, User
 from apps.accounts.services.record_audit import record_audit
 from apps.endpoints import rules
+from apps.endpoints.guard import parse_guard
 from apps.endpoints.models import Deployment, Endpoint
 from apps.endpoints.queries import version_or_problem
 from apps.endpoints.services.pass_gate import pass_gate
@@ -22,6 +23,8 @@ def change_endpoint(
     policies: Sequence[dict[str, Any]] | None = None,
     paused: bool | None = None,
     slo_ms: float | None = None,
+    sticky: str | None = None,
+    guard: dict[str, Any] | None = None,
     force: bool = False,
     expected_edition: int | None = None,
     by: User | ApiKey | None = None,
@@ -41,28 +44,61 @@ def change_endpoint(
         locked.edition += 1
         if deployments is not None:
             replace_deployments(locked, deployments, force=force)
-        if policies is not None:
-            clean, errors = rules.parse_policies(list(policies))
-            if errors:
-                raise Problem("yours:invalid", errors=errors)
-            locked.policies = clean
-        if paused is not None:
-            locked.paused_at = timezone.now() if paused else None
-        if slo_ms is not None:
-            if not 1 <= slo_ms <= 600_000:
-                error = {"location": "slo_ms", "message": f"is {slo_ms}", "fix": "send 1 to 600000"}
-                raise Problem("yours:invalid", errors=[error])
-            locked.slo_ms = slo_ms
+        settings = {"limits": policies, "paused": paused, "slo_ms": slo_ms, "sticky": sticky, "guard": guard}
+        wanted: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
+        for name, value in wanted.items():
+            _SETTERS[name](locked, value)
         locked.save()
-        changed = {"deployments": deployments, "limits": policies, "paused": paused, "slo_ms": slo_ms}
+        if deployments is not None:
+            wanted["deployments"] = deployments
         record_audit(
             locked.organisation,
             actor=by or "system",
             action="endpoint.change",
             subject=locked.id,
-            details={name: value for name, value in changed.items() if value is not None},
+            details=wanted,
         )
     return locked
+
+
+def _set_limits(endpoint: Endpoint, policies: Sequence[dict[str, Any]]) -> None:
+    endpoint.policies, errors = rules.parse_policies(list(policies))
+    if errors:
+        raise Problem("yours:invalid", errors=errors)
+
+
+def _set_paused(endpoint: Endpoint, paused: bool) -> None:
+    endpoint.paused_at = timezone.now() if paused else None
+
+
+def _set_slo(endpoint: Endpoint, slo_ms: float) -> None:
+    if not 1 <= slo_ms <= 600_000:
+        error = {"location": "slo_ms", "message": f"is {slo_ms}", "fix": "send 1 to 600000"}
+        raise Problem("yours:invalid", errors=[error])
+    endpoint.slo_ms = slo_ms
+
+
+def _set_sticky(endpoint: Endpoint, name: str) -> None:
+    endpoint.sticky = name.strip().lower()
+    objection = rules.sticky_objection(endpoint.sticky) if endpoint.sticky else ""
+    if objection:
+        error = {"location": "sticky", "message": f"{name!r} cannot be used", "fix": objection}
+        raise Problem("yours:invalid", errors=[error])
+
+
+def _set_guard(endpoint: Endpoint, guard: dict[str, Any]) -> None:
+    endpoint.guard, errors = parse_guard(guard)
+    if errors:
+        raise Problem("yours:invalid", errors=errors)
+
+
+_SETTERS: dict[str, Callable[[Endpoint, Any], None]] = {
+    "limits": _set_limits,
+    "paused": _set_paused,
+    "slo_ms": _set_slo,
+    "sticky": _set_sticky,
+    "guard": _set_guard,
+}
 
 
 def replace_deployments(endpoint: Endpoint, wanted: Sequence[dict[str, Any]], *, force: bool) -> None:
@@ -75,12 +111,9 @@ def replace_deployments(endpoint: Endpoint, wanted: Sequence[dict[str, Any]], *,
         if isinstance(weight, bool) or not isinstance(weight, int):
             error = {"location": "deployments.weight", "message": f"is {weight!r}", "fix": "send a whole percentage"}
             raise Problem("yours:invalid", errors=[error])
-        if shadow:
-            error = {
-                "location": "deployments.shadow",
-                "message": "servers do not copy traffic yet",
-                "fix": "leave it out",
-            }
+        if shadow and not 1 <= weight <= 100:
+            fix = "copy 1 to 100 % of the requests to a shadow"
+            error = {"location": "deployments.weight", "message": f"is {weight}", "fix": fix}
             raise Problem("yours:invalid", errors=[error])
         rows.append(
             Deployment(endpoint=endpoint, model_version=version, weight=weight, shadow=shadow, edition=endpoint.edition)

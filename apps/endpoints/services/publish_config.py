@@ -151,6 +151,7 @@ def _endpoints(budgets: dict[tuple[str, str], list[str]]) -> list[PublishedEndpo
                 wallets=budgets.get(("endpoint", endpoint.id), []),
                 deployments=deployments[endpoint.id],
                 paused=endpoint.paused_at is not None,
+                sticky=endpoint.sticky,
             )
         )
     return published

@@ -35,11 +35,17 @@ def rollback_endpoint(endpoint: Endpoint, *, by: User | ApiKey | None = None) ->
 def previous_set(endpoint: Endpoint) -> list[Deployment]:
     """Return the newest retired set that differs from the present one, or an empty list."""
     present = _as_set(list(endpoint.deployments.filter(retired_at=None)))
+    return next((rows for rows in retired_sets(endpoint) if _as_set(rows) != present), [])
+
+
+def retired_sets(endpoint: Endpoint) -> list[list[Deployment]]:
+    """What was deployed before, newest first; one list per edition."""
     editions: dict[int, list[Deployment]] = {}
     for deployment in endpoint.deployments.exclude(retired_at=None).order_by("-edition"):
         editions.setdefault(deployment.edition, []).append(deployment)
-    return next((rows for rows in editions.values() if _as_set(rows) != present), [])
+    return list(editions.values())
 
 
 def _as_set(rows: list[Deployment]) -> set[tuple[str, int, bool]]:
-    return {(row.model_version_id, row.weight, row.shadow) for row in rows}
+    """A version without traffic is no difference."""
+    return {(row.model_version_id, row.weight, row.shadow) for row in rows if row.weight}
