@@ -18,14 +18,15 @@ from typing import Any
 from workers.serve import oip
 from workers.serve.admit import Gate
 from workers.serve.batching import Batcher, Outcome
-from workers.serve.call import IMAGE, Call
+from workers.serve.call import IMAGE, IMAGES, Call
 from workers.serve.clock import Clock
 from workers.serve.directory import Directory, Registry, Route
-from workers.serve.images import decode_image
+from workers.serve.images import decode_images
 from workers.serve.journal import Journal
 from workers.serve.journal_line import journal_line, usage_id, usage_id_of_key
 from workers.serve.leases import Leases
 from workers.serve.limits import Limits
+from workers.serve.lobby import Lobby
 from workers.serve.metrics import Metrics
 from workers.serve.problems import Refused, problem_bytes
 from workers.serve.sessions import Model
@@ -61,6 +62,7 @@ class Road:
         self._executor = executor
         self._clock = clock
         self.gate = Gate(limits, leases, self._decode, self.refuse)
+        self.lobby = Lobby(self, settings.scale_up_s, loop)
         self._inbox: list[Call] = []
         self._shadows = Shadows(lambda: self.in_flight > 0, loop.call_soon_threadsafe)
 
@@ -84,7 +86,8 @@ class Road:
                 if self._enter(call):
                     admitted.append(call)
             except Refused as refusal:
-                self.refuse(call, refusal)
+                if refusal.code != "ours:starting" or not self.lobby.admits(call):
+                    self.refuse(call, refusal)
             except Exception:
                 log.exception("request failed before admission")
                 self.refuse(call, Refused("ours:internal"))
@@ -99,7 +102,7 @@ class Road:
                 raise Refused("yours:method-not-allowed", "Use POST.")
             route = self._authenticate(call, _name(path[len(PREDICT) :]))
             model = self._choose_model(call, route)
-            weigh(call, is_image=model.is_image, max_rows=self._settings.max_rows)
+            weigh(call, model, self._settings.max_rows)
         elif path == b"/v2" or path.startswith(b"/v2/"):
             asked = oip.read_path(call.method, path)
             if asked.action != "infer":
@@ -185,7 +188,7 @@ class Road:
         for call in calls:
             if call.model is None:
                 continue
-            if call.kind == IMAGE:
+            if call.kind == IMAGE or call.kind == IMAGES:
                 self._executor.submit(self._decode_image, call)
                 continue
             batcher = self._batcher(call.model)
@@ -199,18 +202,18 @@ class Road:
             self._loop.call_soon_threadsafe(self._finished, [call], [Refused("yours:deadline")])
             return
         try:
-            pixels = decode_image(call.take_body())
+            pixels, shape = decode_images(call)
         except Refused as refusal:
             self._loop.call_soon_threadsafe(self._finished, [call], [refusal])
             return
-        self._loop.call_soon_threadsafe(self._image_ready, call, pixels)
+        self._loop.call_soon_threadsafe(self._image_ready, call, pixels, shape)
 
-    def _image_ready(self, call: Call, pixels: Any) -> None:
+    def _image_ready(self, call: Call, pixels: Any, shape: Any) -> None:
         if call.model is None:
             return
-        call.body = b""
+        call.body, call.rows = b"", None
         call.feed = {call.model.manifest.inputs[0].name: pixels}
-        call.shape = pixels.shape[1:]
+        call.shape = shape
         batcher = self._batcher(call.model)
         batcher.add(call)
         batcher.dispatch()

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workers.serve.call import ROWS, Call
+from workers.serve.call import IMAGES, ROWS, Call
 from workers.serve.fair_queue import FairQueue
+from workers.serve.images import run_images
 from workers.serve.problems import Refused
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _answer_group(model: Model, calls: list[Call], outcomes: dict[int, Outcome])
     """Calls that fit into one run. Anything that fails is split until it fails alone."""
     try:
         feed = _joined_feed(model, calls)
-        outputs = model.run(feed)
+        outputs = run_images(model.run, feed) if calls[0].kind == IMAGES else model.run(feed)
         if calls[0].encoding is not None:
             _split_tensors(calls, outputs, outcomes)
         else:

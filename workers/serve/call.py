@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 ROWS = 1  # JSON rows, decoded together with the rows of other requests
 IMAGE = 2  # one encoded image
 TENSORS = 3  # Open Inference Protocol: decoded alone
+IMAGES = 4  # several encoded images of one request
 
 _REASON = {int(status): status.phrase.encode() for status in HTTPStatus}
 

@@ -76,6 +76,7 @@ class Process:
             self._report,
         )
         self.node.follower = self.follower
+        self.road.lobby.wake = self.follower.hint.set
         self.counts = CountsTeller(
             self.boot, self.control, self.road.registry.histograms, self.errands, settings.counts_s, self._status
         )

@@ -23,6 +23,7 @@ class Settings:
     slot: int = 0  # which of the processes this is; each has a journal of its own
     drain_s: float = 2.0  # after SIGTERM: answers say `Connection: close` for this long before the port closes
     deadline_s: float = 10.0  # a request that waited longer is dropped, not run
+    scale_up_s: float = 2.0  # a request for a model that is not loaded yet waits so long before it is refused
     receive_s: float = 30.0  # header and body must have arrived by then
     idle_s: float = 75.0  # a silent keep-alive connection is closed
     max_header_bytes: int = 32 * 1024
@@ -53,6 +54,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         slot=_whole(environment, "SERVE_SLOT", 0, 0, 255),
         drain_s=_whole(environment, "SERVE_DRAIN_MS", 2000, 0, 600_000) / 1000,
         deadline_s=_whole(environment, "SERVE_DEADLINE_MS", 10_000, 10, 600_000) / 1000,
+        scale_up_s=_whole(environment, "SERVE_SCALE_UP_MS", 2000, 0, 60_000) / 1000,
         max_body_bytes=_whole(environment, "SERVE_MAX_BODY_BYTES", 32 * 1024 * 1024, 1024, 2**31),
         max_rows=_whole(environment, "SERVE_MAX_ROWS", 10_000, 1, 1_000_000),
         max_in_flight=_whole(environment, "SERVE_MAX_IN_FLIGHT", 4096, 1, 1_000_000),

@@ -20,7 +20,7 @@ import orjson
 
 from workers.serve.agree import agree
 from workers.serve.batching import answer_batch
-from workers.serve.call import IMAGE, Call
+from workers.serve.call import IMAGE, IMAGES, Call
 from workers.serve.problems import Refused
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Shadows:
         try:
             model = copy.live.model
             model.used_s = monotonic()
-            if copy.call.kind == IMAGE:  # one picture, whatever the model calls its input
+            if copy.call.kind in (IMAGE, IMAGES):  # pictures, whatever the model calls its input
                 copy.call.feed = {model.manifest.inputs[0].name: next(iter((copy.call.feed or {}).values()))}
             (answer,) = answer_batch(model, [copy.call])
             if isinstance(answer, Refused):
@@ -144,7 +144,7 @@ def _copied(call: Call) -> Call:
 
 def _size_bytes(call: Call) -> int:
     if call.feed:
-        return sum(int(getattr(tensor, "nbytes", 0)) for tensor in call.feed.values())
+        return sum(_tensor_bytes(tensor) for tensor in call.feed.values())
     return call.units * _ROW_BYTES
 
 
@@ -153,3 +153,7 @@ def _entries(outcome: list[Any], model: Any) -> list[Any]:
     if len(outcome) == 1 and isinstance(outcome[0], dict) and model is not None:
         outcome = model.writer.write(outcome[0])
     return [orjson.loads(one) if isinstance(one, bytes) else one for one in outcome]
+
+
+def _tensor_bytes(tensor: Any) -> int:
+    return sum(map(_tensor_bytes, tensor)) if isinstance(tensor, list) else int(getattr(tensor, "nbytes", 0))

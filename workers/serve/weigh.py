@@ -3,31 +3,68 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from workers.serve.call import IMAGE, ROWS, Call
+from contracts.manifests import ModelManifest
+from workers.serve.call import IMAGE, IMAGES, ROWS, Call
 from workers.serve.images import CONTENT_TYPES
+from workers.serve.multipart import read_parts
 from workers.serve.problems import Refused, field_error
 
+if TYPE_CHECKING:
+    from workers.serve.sessions import Model
 
-def weigh(call: Call, *, is_image: bool, max_rows: int) -> None:
+_CHARSET = re.compile(rb"""charset="?([0-9A-Za-z_-]+)""", re.IGNORECASE)
+
+
+def weigh(call: Call, model: Model, max_rows: int) -> None:
     """Set kind, units and rows. Raises Refused."""
-    content_type = call.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    header = call.headers.get(b"content-type", b"")
+    content_type = header.partition(b";")[0].strip().lower()
     if call.headers.get(b"content-encoding", b"identity") != b"identity":
         raise Refused("yours:unsupported-media", "Compressed request bodies are not accepted here.")
-    if is_image:
-        if content_type not in CONTENT_TYPES:
-            raise Refused("yours:unsupported-media", "This endpoint takes image/jpeg, image/png or image/webp.")
-        if not call.body:
-            raise Refused("yours:malformed", "The body is empty.")
-        call.kind, call.units = IMAGE, 1
+    if model.is_image:
+        _weigh_images(call, header, content_type)
         return
-    if content_type != b"application/json":
+    if content_type == b"application/json":
+        call.rows = read_rows(call.take_body(), max_rows)
+    elif content_type == b"text/plain":
+        call.rows = [_text_row(call.take_body(), header, model.manifest)]
+    else:
         raise Refused("yours:unsupported-media", "This endpoint takes application/json.")
-    call.rows = read_rows(call.take_body(), max_rows)
     call.kind, call.units = ROWS, len(call.rows)
+
+
+def _weigh_images(call: Call, header: bytes, content_type: bytes) -> None:
+    if not call.body:
+        raise Refused("yours:malformed", "The body is empty.")
+    if content_type == b"multipart/form-data":
+        call.rows = [{"name": name, "data": data} for name, data in read_parts(call.take_body(), header)]
+        call.body = b""
+        call.kind, call.units = IMAGES, len(call.rows)
+        return
+    if content_type not in CONTENT_TYPES:
+        known = "image/jpeg, image/png or image/webp, or several of them as multipart/form-data"
+        raise Refused("yours:unsupported-media", f"This endpoint takes {known}.")
+    call.kind, call.units = IMAGE, 1
+
+
+def _text_row(body: bytes, header: bytes, manifest: ModelManifest) -> dict[str, Any]:
+    """The whole body is the value of the model's one text column. Raises Refused."""
+    used = [column for column in manifest.columns if column.tensor]
+    texts = [column for column in used if column.type == "text"]
+    if len(texts) != 1 or any(column.required for column in used if column is not texts[0]):
+        raise Refused("yours:unsupported-media", "This endpoint takes application/json: it needs more than one text.")
+    charset = _CHARSET.search(header)
+    if charset is not None and charset[1].lower() not in (b"utf-8", b"utf8", b"us-ascii"):
+        raise Refused("yours:unsupported-media", "Texts are taken in UTF-8.")
+    try:
+        return {texts[0].name: body.decode()}
+    except UnicodeDecodeError as error:
+        raise Refused("yours:malformed", f"Byte {error.start} of the body is not UTF-8.") from None
 
 
 def read_rows(body: bytes, max_rows: int) -> list[dict[str, Any]]:

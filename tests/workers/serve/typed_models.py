@@ -101,3 +101,23 @@ def assert_same(got: Any, sent: Any) -> None:
         return
     assert got.dtype == sent.dtype
     np.testing.assert_array_equal(got, sent)
+
+
+def with_defaults() -> Package:
+    """value = x; x has the default 7, y is optional and ignored."""
+    nodes = [
+        helper.make_node("IsNaN", ["y"], ["no_y"]),
+        helper.make_node("Where", ["no_y", "zero", "zero"], ["nothing"]),
+        helper.make_node("Add", ["x", "nothing"], ["sum"]),
+        helper.make_node("Reshape", ["sum", "flat"], ["value"]),
+    ]
+    takes = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1]) for name in ("x", "y")]
+    constants = [_constant("zero", 0.0, np.float32), _constant("flat", [-1], np.int64)]
+    return _package(
+        nodes, takes, [helper.make_tensor_value_info("value", TensorProto.FLOAT, [None])], constants,
+        task="tabular_regression",
+        inputs=[TensorSpec("x", "FP32", [-1, 1]), TensorSpec("y", "FP32", [-1, 1])],
+        outputs=[TensorSpec("value", "FP32", [-1])],
+        meaning=OutputMeaning("regression", value_tensor="value"),
+        columns=[ColumnSpec("x", "number", tensor="x", default=7.0), ColumnSpec("y", "number", tensor="y")],
+    )  # fmt: skip
