@@ -4,6 +4,7 @@ from typing import Any
 
 from apps.datasets.checking.column_types import TYPES
 from apps.datasets.checking.limits import TABLE_COLUMNS, wall_s
+from contracts.interactions import ROLES, misfits
 from contracts.jobs import TASKS
 from contracts.problems import Problem
 
@@ -12,7 +13,7 @@ RETRY_AFTER_S = 30  # after a check that was lost
 RECEIVED_GRACE_S = 60  # a received upload nobody checks by then is sent for again
 _LEASE_SLACK_S = 120.0  # copying from and to the storage
 _MISSING_WORDS = 100
-_OPTIONS = ("types", "target", "task", "missing")
+_OPTIONS = ("types", "target", "task", "missing", "roles")
 
 
 def lease_s(upload_bytes: int) -> float:
@@ -28,7 +29,7 @@ def clean_file_name(name: str) -> str:
 
 
 def checked_options(options: Any) -> dict[str, Any]:
-    """Return `{types, target, task, missing}` as given, or raise the Problem that names every fault."""
+    """Return `{types, target, task, missing, roles}` as given, or raise the Problem that names every fault."""
     if options is None:
         return {}
     if not isinstance(options, dict):
@@ -43,6 +44,7 @@ def checked_options(options: Any) -> dict[str, Any]:
     if options.get("task", "") not in ("", *TASKS):
         faults.append(_fault("options.task", "is no task", f"Choose one of {', '.join(TASKS)}."))
     faults += _missing_faults(options.get("missing", []))
+    faults += _roles_faults(options.get("roles", {}))
     if faults:
         raise Problem("yours:invalid", "The options are not valid.", errors=faults)
     return dict(options)
@@ -56,6 +58,15 @@ def _types_faults(types: Any) -> list[dict[str, str]]:
         for column, kind in types.items()
         if kind not in TYPES
     ]
+
+
+def _roles_faults(roles: Any) -> list[dict[str, str]]:
+    """Whether the columns exist is found out when the file is read."""
+    names = [name for name in roles.values() if isinstance(name, str)] if isinstance(roles, dict) else []
+    if isinstance(roles, dict) and len(names) < len(roles):
+        return [_fault("options.roles", "must name columns", 'For example {"user": "customer", "item": "product"}.')]
+    known = f"Roles: {', '.join(ROLES)}."
+    return [_fault("options.roles", problem, known) for problem in misfits(roles, names)]
 
 
 def _missing_faults(words: Any) -> list[dict[str, str]]:

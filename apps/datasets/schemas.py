@@ -104,7 +104,8 @@ UPLOAD = {
         "options": {
             "type": "string",
             "contentMediaType": "application/json",
-            "description": 'JSON: {"types": {column: type}, "target": column, "task": task, "missing": ["NA", …]}',
+            "description": 'JSON: {"types": {column: type}, "target": column, "task": task, "missing": ["NA", …], '
+            '"roles": {"user": column, "item": column, …}}',
         },
         "sha256": {
             "type": "string",

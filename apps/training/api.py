@@ -46,6 +46,7 @@ class EstimateRequest(StrictSerializer):
     families = serializers.ListField(
         child=serializers.CharField(max_length=40), max_length=20, required=False, default=list
     )
+    options = serializers.DictField(required=False, default=dict, help_text="What only this task knows, like `roles`.")
 
 
 class RunRequest(EstimateRequest):

@@ -7,7 +7,8 @@ from apps.training.models import Candidate, Run
 from contracts.jobs import FAMILIES
 
 # the metric that chooses the winner (lower is better), the one that people read first
-_RANKING = (("log_loss", "accuracy"), ("rmse", "rmse"))
+_RANKING = (("log_loss", "accuracy"), ("rmse", "rmse"), ("ndcg@10", "ndcg@10"))
+_HIGHER_IS_BETTER = ("ndcg@10",)
 _NOT_SERIES = ("step", "family", "seconds", "epoch")
 
 
@@ -27,7 +28,8 @@ def board_of(run: Run) -> Board:
         (pair for pair in _RANKING if scored and all(name in metrics for metrics in scored for name in pair)), ("", "")
     )
     names = list(dict.fromkeys([headline, ranking, *(name for metrics in scored for name in metrics)]))
-    rows.sort(key=lambda row: (row.metrics.get(ranking, float("inf")), row.position))
+    sign = -1 if ranking in _HIGHER_IS_BETTER else 1
+    rows.sort(key=lambda row: (sign * row.metrics.get(ranking, sign * float("inf")), row.position))
     board = Board(rows, [name for name in names if name][:4], headline)
     board.points = [
         {

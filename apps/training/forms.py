@@ -10,10 +10,25 @@ from apps.datasets.models import DatasetVersion
 from contracts.jobs import FAMILIES, TASKS_TRAINABLE
 
 BUDGET_DEFAULT_S = 60
+_ROLES = {  # form field: role of a log's column
+    "user_column": "user",
+    "rating_column": "rating",
+    "weight_column": "weight",
+    "time_column": "time",
+}
+_NO_COLUMN = "(none)"
 _FAMILY_WORDS = {
     "linear": "Linear: quick, easy to explain",
     "gradient_boosting": "Gradient boosting: usually the best on tables",
-    "mlp": "Neural network: sometimes better on large tables",
+    "boosting_small": "Gradient boosting with small trees: holds back when there is little data",
+    "extra_trees": "Extra trees: many random trees, errs differently",
+    "xgboost": "XGBoost: a second kind of gradient boosting",
+    "mlp": "Neural networks: smooth relations, numbers, many classes",
+    "popularity": "Popularity: what everybody likes, the least a recommender must beat",
+    "item_knn": "Item neighbours: met by the same people",
+    "next_item": "Next item: met right after one another; needs times",
+    "ease": "EASE: one closed formula, hard to beat up to some thousand items",
+    "two_tower": "Two towers: a network for larger catalogues and for order in time",
     "transfer": "Transfer from EfficientNet-Lite0: learns from few images",
 }
 
@@ -39,6 +54,10 @@ class RunForm(ServiceForm):
         label="Model families",
         help_text="Leave all unticked to let every family compete.",
     )
+    user_column = forms.ChoiceField(required=False, label="Who: the column of the user")
+    rating_column = forms.ChoiceField(required=False, label="How good: the column of a rating")
+    weight_column = forms.ChoiceField(required=False, label="How often: the column of a number of plays or pieces")
+    time_column = forms.ChoiceField(required=False, label="When: the column of the time")
     name = forms.CharField(required=False, max_length=120, label="Name of the run")
     seed = forms.IntegerField(
         required=False,
@@ -54,14 +73,26 @@ class RunForm(ServiceForm):
         tasks = [task for task in TASKS_TRAINABLE if (task == "image_classification") == is_images]
         self._choose("task", [(task, task.replace("_", " ").capitalize()) for task in tasks])
         self._choose("target", [(column["name"], column["name"]) for column in version.columns])
+        for field in _ROLES:
+            names = [(column["name"], column["name"]) for column in version.columns]
+            self._choose(field, [("", "Find it by its name"), *names, (_NO_COLUMN, "There is none")])
         self._choose("pool", [(pool["name"], pool["title"]) for pool in pools])
         families = list(dict.fromkeys(family for task in tasks for family in FAMILIES[task]))
         self._choose("families", [(family, _FAMILY_WORDS.get(family, family)) for family in families])
         if is_images:
-            del self.fields["target"]
+            for field in ("target", *_ROLES):
+                del self.fields[field]
 
     def _choose(self, field: str, choices: list[tuple[str, str]]) -> None:
         self.fields[field].choices = choices  # type: ignore[attr-defined]
+
+    @property
+    def role_fields(self) -> list[forms.BoundField]:
+        return [self[field] for field in _ROLES if field in self.fields]
+
+    @property
+    def task_names(self) -> list[str]:
+        return [name for name, _ in self.fields["task"].choices]  # type: ignore[attr-defined]
 
     def service_arguments(self) -> dict[str, Any]:
         """What estimate_run takes; start_run takes name and seed as well."""
@@ -74,4 +105,13 @@ class RunForm(ServiceForm):
             "budget_seconds": data["budget_seconds"],
             "max_cost_micros": int(cap * 1_000_000) if cap else None,
             "families": data.get("families", []),
+            "options": self._options(),
         }
+
+    def _options(self) -> dict[str, Any]:
+        """Roles of a log's columns, as far as they were chosen."""
+        if self.cleaned_data.get("task") != "recommendation":
+            return {}
+        chosen = {role: self.cleaned_data.get(field) for field, role in _ROLES.items()}
+        roles = {role: "" if name == _NO_COLUMN else name for role, name in chosen.items() if name}
+        return {"roles": roles} if roles else {}

@@ -19,6 +19,7 @@ def shown_run(run: Run, place: Place | None) -> dict[str, Any]:
         "task": run.task,
         "target": run.target,
         "families": run.families,
+        "options": run.options,
         "seed": run.seed,
         "pool": run.pool.name,
         "budget_seconds": run.budget_seconds,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from contracts.interactions import Roles, misfits, roles_of
 from contracts.jobs import FAMILIES, MAX_ATTEMPTS, RUN_ACTIVE_STATES, RUN_FINAL_STATES, TASKS_TRAINABLE
 from contracts.manifests import ColumnSpec
 from contracts.wire import from_wire, to_wire
@@ -145,6 +146,7 @@ def is_charged(outcome: str, failure_code: str) -> bool:
 # --- what is learnt from what ---------------------------------------------------------------------------------------
 ROWS_MIN = 20
 CLASSES_MAX = 1000
+OPTIONS: dict[str, tuple[str, ...]] = {"recommendation": ("roles",)}  # what a run may set besides the common things
 REGRESSION_FROM_VALUES = 20  # a number column with more different values than this is taken as a quantity
 
 
@@ -206,6 +208,45 @@ def refusal_of_target(task: str, target: str, column: Mapping[str, Any] | None, 
     return None
 
 
+EVENTS_MIN = 20
+ITEMS_MIN = 2
+
+
+def refusal_of_options(task: str, options: Mapping[str, Any], columns: Sequence[Mapping[str, Any]]) -> Refusal | None:
+    """Say whether a run's options are known to its task and fit the data."""
+    known = OPTIONS.get(task, ())
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        words = f"known are {', '.join(known)}" if known else "this task has none"
+        return Refusal("yours:invalid", f"There is no option {unknown[0]!r}; {words}.", f"options.{unknown[0]}")
+    if "roles" in options:
+        wrong = misfits(options["roles"], [str(column.get("name")) for column in columns])
+        if wrong:
+            return Refusal("yours:roles-unclear", f"{'; '.join(wrong).capitalize()}.", "options.roles")
+    return None
+
+
+def log_roles(columns: Sequence[Mapping[str, Any]], target: str, options: Mapping[str, Any]) -> Roles:
+    """Which columns of a log are the user, the item, the rating or weight and the time."""
+    return roles_of(columns, item=target, chosen=options.get("roles"))
+
+
+def refusal_of_log(roles: Roles, columns: Sequence[Mapping[str, Any]], *, rows: int) -> Refusal | None:
+    """Say whether a recommender can learn from this log."""
+    if not roles.is_complete:
+        lacking, where = ("user", "options.roles") if not roles.user else ("item", "target")
+        return Refusal("yours:roles-unclear", f"No column is known to hold the {lacking}.", where)
+    if rows < EVENTS_MIN:
+        return Refusal("yours:too-few-rows", f"The log holds {rows} events; at least {EVENTS_MIN}.", "dataset_version")
+    unique = {str(column.get("name")): int(column.get("unique") or 0) for column in columns}
+    if unique.get(roles.item, ITEMS_MIN) < ITEMS_MIN:
+        return Refusal("yours:one-class", f"Every event is with the same item in {roles.item!r}.", "target")
+    if unique.get(roles.user, 0) >= rows:
+        detail = f"Every user in {roles.user!r} stands once: nothing tells which items go together."
+        return Refusal("yours:too-few-rows", detail, "dataset_version")
+    return None
+
+
 def refusal_of_classes(classes: Sequence[Mapping[str, Any]]) -> Refusal | None:
     """Say whether an image dataset has classes to tell apart."""
     if len(classes) < 2:
@@ -257,8 +298,18 @@ class Estimate:
     max_cost_micros: int
 
 
-_SECONDS_PER_MILLION_CELLS = {"gradient_boosting": 4.0, "linear": 1.5, "mlp": 12.0}
+# Five fits each, on two cores.
+_SECONDS_PER_MILLION_CELLS = {
+    "linear": 8.0,
+    "gradient_boosting": 40.0,
+    "boosting_small": 25.0,
+    "extra_trees": 20.0,
+    "xgboost": 30.0,
+    "mlp": 200.0,
+}
 _SECONDS_PER_IMAGE = 0.06  # one forward pass of the backbone on two cores, read once and kept
+_SECONDS_PER_LOG = 15.0  # settings are searched even in a small log
+_SECONDS_PER_MILLION_EVENTS = 120.0
 _OVERHEAD_S = 12  # start, load, split, evaluate, export, parity
 
 
@@ -268,6 +319,8 @@ def estimate(
     """Say how long a run will take and what it will cost, at most its budget. Rough on purpose, never above the cap."""
     if task == "image_classification":
         work_s = rows * _SECONDS_PER_IMAGE
+    elif task == "recommendation":
+        work_s = _SECONDS_PER_LOG + rows / 1e6 * _SECONDS_PER_MILLION_EVENTS
     else:
         million_cells = rows * max(columns, 1) / 1e6
         rates = [_SECONDS_PER_MILLION_CELLS.get(f, 8.0) for f in families] or list(_SECONDS_PER_MILLION_CELLS.values())

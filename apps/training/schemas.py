@@ -39,6 +39,7 @@ RUN = _object(
     task=_TEXT,
     target=_TEXT,
     families=_list_of(_TEXT),
+    options={"type": "object"},
     seed=_WHOLE,
     pool=_TEXT,
     budget_seconds=_WHOLE,
@@ -83,6 +84,7 @@ POOL_LIST = _object(data=_list_of(POOL), has_more=_YES_NO, next_cursor=_maybe(_T
 ESTIMATE = _object(
     task=_TEXT,
     target=_TEXT,
+    options={"type": "object"},
     seconds=_WHOLE,
     cost_micros=_WHOLE,
     max_cost_micros=_WHOLE,

@@ -50,7 +50,9 @@ def roles_of(columns: Sequence[Mapping[str, Any]], *, item: str = "", chosen: Ma
     names = [str(column["name"]) for column in columns]
     found: dict[str, str] = {role: name for role, name in (chosen or {}).items() if role in ROLES and name in names}
     decided = set(chosen or {}) & set(ROLES)
-    if item in names and "item" not in decided:
+    by_name = {str(column["name"]): column for column in columns}
+    is_quantity = item in names and any(_says(role, by_name[item]) for role in ("rating", "weight", "time"))
+    if item in names and "item" not in decided and not is_quantity:  # many call the rating their target
         found["item"] = item
         decided.add("item")
     for role in ROLES:
@@ -70,6 +72,8 @@ def misfits(chosen: Any, names: Sequence[str]) -> list[str]:
     """What is wrong with a user's `{role: column}`, in words; an empty list when nothing is."""
     if not isinstance(chosen, Mapping):
         return ['roles must be an object like {"user": "customer_id"}']
+    if not all(isinstance(name, str) for name in chosen.values()):
+        return ["each role names one column as a text"]
     wrong = [f"{role!r} is no role; known are {', '.join(ROLES)}" for role in chosen if role not in ROLES]
     wrong += [
         f"there is no column {name!r} for the role {role}"

@@ -22,14 +22,13 @@ class Ranked:
 @dataclass(frozen=True)
 class Difference:
     worst: float  # of scores and ratings
-    flips: int  # rows whose items differ anywhere
-    far_flips: int  # rows where they differ and it is no draw
+    flips: int  # rows whose items differ, and it is no draw
 
 
 def compare(answer: Ranked, reference: Ranked, limit: float) -> Difference:
     """Two items whose scores are closer than twice the limit are a draw: the last bit decides which comes first."""
     if answer.items.shape != reference.items.shape or not np.isfinite(answer.scores).all():
-        return Difference(ENDLESS, len(reference), len(reference))
+        return Difference(ENDLESS, len(reference))
     worst = float(np.abs(answer.scores - reference.scores).max(initial=0.0))
     differs = answer.items != reference.items
     own = _score_in(reference, answer.items)  # the reference's score of the item that the other side put here
@@ -41,7 +40,7 @@ def compare(answer: Ranked, reference: Ranked, limit: float) -> Difference:
         worst = max(worst, float(off.max(initial=0.0)))
     elif reference.ratings is not None:
         worst = ENDLESS
-    return Difference(worst, int(differs.any(axis=1).sum()), int(far.sum()))
+    return Difference(worst, int(far.sum()))
 
 
 def _score_in(reference: Ranked, items: np.ndarray) -> np.ndarray:

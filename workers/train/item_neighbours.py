@@ -15,6 +15,7 @@ LATEST = 200  # events of a history that neighbours are looked up for, when only
 HISTORY_MOST = 500  # events of one person that are paired with each other: the latest
 REACH = 3  # how far apart two events are still "one after the other"
 BLOCK = 1_000
+REMEMBERED_MOST = 20_000_000  # pairs of items whose counts are kept: 240 MB
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,23 @@ def followers(log: Log, rows: np.ndarray) -> sp.csr_matrix:
         found = (np.full(len(same), 1.0 / gap), (item[same], item[same + gap]))
         total = total + sp.csr_matrix(found, shape=(items, items))
     return total.tocsr()
+
+
+def remembered(met: sp.csr_matrix) -> Callable[[slice], sp.csr_matrix]:
+    """How often two items were met by the same person, rows of a block; kept while it is small."""
+    columns, known, size = met.tocsc(), {}, 0
+
+    def counts_of(block: slice) -> sp.csr_matrix:
+        nonlocal size
+        if block.start in known:
+            return known[block.start]
+        counts = (columns[:, block].T @ met).tocsr()
+        if size + counts.nnz <= REMEMBERED_MOST:
+            known[block.start] = counts
+            size += counts.nnz
+        return counts
+
+    return counts_of
 
 
 def from_counts(

@@ -27,14 +27,18 @@ def together(members: list[RankingMember], histories: Histories, items: int) -> 
 
 
 def evaluate(
-    log: Log, model: RankingModel, parts: Parts, random: np.random.Generator, alive: Callable[[], object]
+    log: Log, model: RankingModel, parts: Parts, random: np.random.Generator, is_late: Callable[[], bool]
 ) -> EvaluationReport:
-    """`model` was fitted without the test events; each judged user's history is everything but those."""
-    judge = Judge(log, parts.fitted, parts.test, len(parts.test))
+    """`model` was fitted without the test events; each judged user's history is everything but those.
+
+    The users are asked in random order, so that those asked until it is late stand for all.
+    """
+    judge = Judge(log, parts.fitted, random.permutation(parts.test), len(parts.test))
     place, popular, best = [], [], []
     floor = standardised(model.popularity[None].astype(np.float64))
     for rows in in_chunks(len(judge.people), judge.items):
-        alive()
+        if best and is_late():
+            break
         histories = judge.histories.take(rows)
         scores = judge.visible(blended(model, histories), rows)
         place.append(ranking_metrics.places(scores, judge.truth[rows]))
@@ -54,7 +58,7 @@ def evaluate(
         higher_is_better=True,
         rows=len(places),
         intervals={ranking_metrics.PRIMARY: [round(one, 6) for one in ranking_metrics.interval(places, random)]},
-        slices=_slices(places, np.diff(judge.histories.starts)),
+        slices=_slices(places, np.diff(judge.histories.starts)[: len(places)]),
         examples=_examples(log, judge, places, top, random),
     )
 

@@ -20,7 +20,7 @@ SIMILARITIES = ((0.5, 0.5, 0.0), (0.5, 0.5, 10.0), (0.3, 0.7, 0.0), (0.7, 0.3, 0
 FOLLOWING = ((1.0, 0.0, 0.0), (1.0, 0.3, 0.0), (0.5, 0.5, 0.0))
 PENALTIES = (1.0, 4.0, 15.0, 60.0, 250.0, 1000.0, 4000.0)
 FIRST_PENALTY = 3  # place in PENALTIES where the search begins
-SOLUTIONS = 6  # of EASE's matrix during a search: the time is planned for so many
+SOLUTIONS = 3  # of EASE's matrix during a search: the time is planned for so many
 PATIENCE = 6  # rounds of the network without a better answer
 AGAIN_SHARE = 0.3  # of its rounds, when a network goes on with all events
 
@@ -55,12 +55,11 @@ def fit_popularity(task: Task, setting: Setting | None, start: Part | None) -> F
 
 def fit_item_knn(task: Task, setting: Setting | None, start: Part | None) -> Found | None:
     met = item_neighbours.pairs_of(task.log, task.rows)
-    columns = met.tocsc()
+    counts_of = item_neighbours.remembered(met)
     popular = np.asarray(met.sum(axis=0)).ravel()
 
     def build(s: Setting) -> Part:
         how = Similarity(s["met"], s["scored"], s["shrink"])
-        counts_of = lambda block: (columns[:, block].T @ met).tocsr()  # noqa: E731
         return item_neighbours.from_counts(counts_of, popular, how, task.run.progress.alive)
 
     return _with_decays(task, "item_knn", _similarities(setting, SIMILARITIES), build, setting)

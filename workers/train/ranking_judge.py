@@ -9,8 +9,8 @@ from workers.train import ranking_metrics
 from workers.train.interactions import Log
 from workers.train.ranking_scores import Histories, hide_seen, in_chunks, member_scores
 
-MOST_CELLS = 12_000_000  # users × items scored for one answer
-LEAST_USERS, MOST_USERS = 300, 3_000
+MOST_CELLS = 6_000_000  # users × items scored for one answer
+LEAST_USERS, MOST_USERS = 300, 2_500
 
 
 def histories_of(log: Log, rows: np.ndarray) -> Histories:

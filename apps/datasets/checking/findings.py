@@ -38,6 +38,10 @@ NOTICES = {
     "data:duplicate-images": "Remove copies, or they may sit in both the training and the test images.",
     "data:label-conflict": "Decide for one class; the same picture is filed under two.",
     "data:mixed-sizes": "Nothing to do: images are scaled for training.",
+    "data:role-missing": 'Say which column it is: option `roles`, like {"user": "customer", "item": "product"}.',
+    "data:event-incomplete": "They are left out of training; fill in both columns to keep them.",
+    "data:repeated-events": "They count as one event that says more.",
+    "data:short-histories": "Nothing can be held out for them: collect more events per user to judge the model well.",
     "data:same-content": "Nothing to do: an earlier version holds exactly this data.",
 }
 

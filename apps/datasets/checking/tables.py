@@ -15,6 +15,7 @@ from apps.datasets.checking.conversion import is_text
 from apps.datasets.checking.csv_source import CsvSource
 from apps.datasets.checking.evidence import DEFAULT_MISSING, TextEvidence, TypedEvidence
 from apps.datasets.checking.findings import Notes, Refusal, Report
+from apps.datasets.checking.interaction_log import judge_log, roles_wanted
 from apps.datasets.checking.jsonl_source import JsonLinesSource
 from apps.datasets.checking.parquet_source import ParquetSource
 from apps.datasets.checking.sniffing import Upload
@@ -48,6 +49,8 @@ def check_table(upload: Upload, folder: Path, options: dict[str, Any], notes: No
     columns = [describe(plan, evidence[plan.name], facts) for plan in plans]
     judge_target(columns, aim, facts, notes)
     profile = table_profile(columns, aim, facts, notes)
+    if aim.task == "recommendation":
+        profile["log"] = judge_log(path, roles_wanted(columns, options), notes)
     return Report(
         "parquet", path.name, facts.rows, columns, _classes(columns, aim), aim.task, aim.target,
         profile, facts.preview, _splits(aim, path),
@@ -104,6 +107,7 @@ def _brief(plan: ColumnPlan, found: TextEvidence | TypedEvidence) -> dict[str, A
         "unique": found.distinct.number(),
         "missing": found.missing,
         "is_whole": plan.storage == "int64",
+        "is_unique": found.distinct.number() >= found.rows - found.missing,
     }
 
 

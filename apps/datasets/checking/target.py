@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from contracts.interactions import looks_like_a_log, roles_of
+
 _STRONG = ("target", "label", "labels", "outcome", "response", "species", "diagnosis", "churn", "attrition", "survived")
 _MEDIUM = (
     "price",
@@ -34,6 +36,10 @@ class Guess:
 def guess(columns: list[dict[str, Any]], wanted_target: str, wanted_task: str) -> Guess:
     """Return task and target for columns as profiled ({name, type, unique, missing, …}), empty where nothing fits."""
     by_name = {column["name"]: column for column in columns}
+    if wanted_task == "recommendation" or (not wanted_task and not wanted_target and _is_log(columns)):
+        roles = roles_of(columns, item=wanted_target)
+        reason = "chosen by you" if wanted_target else f"a log of events of {roles.user!r} with {roles.item!r}"
+        return Guess("recommendation", roles.item, reason, is_sure=False)
     if wanted_target:
         task = wanted_task or _task_of(by_name[wanted_target], columns)
         return Guess(task, wanted_target, "chosen by you", is_sure=True)
@@ -45,6 +51,13 @@ def guess(columns: list[dict[str, Any]], wanted_target: str, wanted_task: str) -
     is_named = _name_weight(best["name"]) >= 10
     reason = f"its name, {best['name']!r}" if is_named else "its name, place and type are the best fit"
     return Guess(task, best["name"], reason, is_sure=is_named)
+
+
+def _is_log(columns: list[dict[str, Any]]) -> bool:
+    """Named like one, and users and items come back: in a list of customers each stands once."""
+    roles = roles_of(columns)
+    repeats = [one for one in columns if one["name"] in (roles.user, roles.item) and not one.get("is_unique", False)]
+    return looks_like_a_log(columns) and len(repeats) == 2
 
 
 def _score(column: dict[str, Any], place: int, total: int, wanted_task: str) -> float:
@@ -76,8 +89,6 @@ def _task_of(target: dict[str, Any], columns: list[dict[str, Any]]) -> str:
     types = [column["type"] for column in others]
     if target["type"] == "number" and types == ["datetime"]:
         return "forecasting"
-    if target["type"] == "number" and types == ["id", "id"]:
-        return "recommendation"
     if not is_classes(target):
         return "tabular_regression"
     useful = [kind for kind in types if kind != "id"]

@@ -1,6 +1,6 @@
 """Say before Start how long a run will take, what it will cost at most, and how soon a machine is free."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.accounts.models import Organisation
@@ -21,6 +21,7 @@ def estimate_run(
     max_cost_micros: int | None = None,
     pool: str = "cpu",
     families: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the estimate as the API and the new-run page show it. Raises the same Problems as start_run."""
     plan = plan_run(
@@ -32,12 +33,14 @@ def estimate_run(
         max_cost_micros=max_cost_micros,
         pool=pool,
         families=families,
+        options=options,
     )
     available = credit_wallet(organisation).available_micros
     row = next(row for row in pool_board(pools_with_live_nodes().filter(id=plan.pool.id), organisation.currency))
     return {
         "task": plan.task,
         "target": plan.target,
+        "options": plan.options,
         "seconds": plan.estimate.seconds,
         "cost_micros": min(plan.estimate.cost_micros, plan.cap_micros),
         "max_cost_micros": plan.cap_micros,

@@ -1,6 +1,6 @@
 """Start a run: check it against its data, set its money aside, queue it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ class Plan:
     task: str
     target: str
     families: tuple[str, ...]
+    options: dict[str, Any]
     pool: Pool
     price: str
     unit_price_micros: int
@@ -48,6 +49,7 @@ def start_run(
     max_cost_micros: int | None = None,
     pool: str = "cpu",
     families: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
     seed: int = 0,
     name: str = "",
     started_by: User | ApiKey | None = None,
@@ -66,6 +68,7 @@ def start_run(
         max_cost_micros=max_cost_micros,
         pool=pool,
         families=families,
+        options=options,
     )
     with transaction.atomic():
         pass_limit(organisation, "runs_at_once", used=lambda: runs_under_way(organisation))
@@ -104,6 +107,7 @@ def _queued(
         task=plan.task,
         target=plan.target,
         families=list(plan.families),
+        options=plan.options,
         seed=seed,
         budget_seconds=budget_seconds,
         max_cost_micros=plan.cap_micros,
@@ -126,6 +130,7 @@ def plan_run(
     max_cost_micros: int | None,
     pool: str,
     families: Sequence[str],
+    options: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Check everything about a run that needs no money and no lock, and price it."""
     if dataset_version.organisation_id != organisation.id or dataset_version.dataset.deleted_at is not None:
@@ -133,7 +138,8 @@ def plan_run(
     if dataset_version.state != "ready":
         raise Problem("yours:dataset-not-ready", f"The dataset version is {dataset_version.state}.", status=409)
     chosen = _open_pool(pool, budget_seconds)
-    target, task = _what_to_learn(dataset_version, target, task, families)
+    settled = dict(options or {})
+    target, task = _what_to_learn(dataset_version, target, task, families, settled)
     price = price_at(METER_TRAINING_SECONDS, dimension=chosen.name, currency=organisation.currency)
     estimate = rules.estimate(
         task=task,
@@ -153,6 +159,7 @@ def plan_run(
         task=task,
         target=target,
         families=tuple(families),
+        options=settled,
         pool=chosen,
         price=price.id,
         unit_price_micros=price.unit_price_micros,
@@ -174,7 +181,10 @@ def _open_pool(name: str, budget_seconds: int) -> Pool:
     return pool
 
 
-def _what_to_learn(version: DatasetVersion, target: str, task: str, families: Sequence[str]) -> tuple[str, str]:
+def _what_to_learn(
+    version: DatasetVersion, target: str, task: str, families: Sequence[str], options: dict[str, Any]
+) -> tuple[str, str]:
+    """Target and task, inferred where left open; the roles of a log's columns are written into `options`."""
     is_images = version.format == "zip"
     target = "" if is_images else target or version.inferred_target
     column: dict[str, Any] | None = next((c for c in version.columns if c.get("name") == target), None)
@@ -183,6 +193,9 @@ def _what_to_learn(version: DatasetVersion, target: str, task: str, families: Se
         guess = (version.dataset.task or version.inferred_task) if is_guessed else ""
         task = guess or rules.inferred_task(column, is_images=is_images)
     refusal = rules.refusal_of_task(task, families, is_images=is_images)
+    refusal = refusal or rules.refusal_of_options(task, options, version.columns)
+    if refusal is None and task == "recommendation":
+        return _log_to_learn(version, target, options), task
     if refusal is None and is_images:
         refusal = rules.refusal_of_classes(version.classes)
     elif refusal is None:
@@ -190,6 +203,17 @@ def _what_to_learn(version: DatasetVersion, target: str, task: str, families: Se
     if refusal is not None:
         raise _invalid(refusal.code, refusal.detail, refusal.location)
     return target, task
+
+
+def _log_to_learn(version: DatasetVersion, target: str, options: dict[str, Any]) -> str:
+    """The item's column; what the run does not say was perhaps said at the upload."""
+    options.setdefault("roles", version.options.get("roles") or {})
+    roles = rules.log_roles(version.columns, target, options)
+    refusal = rules.refusal_of_log(roles, version.columns, rows=version.rows)
+    if refusal is not None:
+        raise _invalid(refusal.code, refusal.detail, refusal.location)
+    options["roles"] = vars(roles).copy()
+    return roles.item
 
 
 def _invalid(code: str, detail: str, location: str) -> Problem:
