@@ -104,6 +104,11 @@ _ALL = [
         "Choose another target column, or fill in the labels.",
     ),
     Failure(
+        "yours:text-missing",
+        "No column holds texts",
+        "Provide a column of texts, or give a column the type text when uploading.",
+    ),
+    Failure(
         "yours:class-too-small",
         "A class has too few examples",
         "Provide at least 3 examples of each class, or merge rare classes.",
@@ -116,6 +121,21 @@ _ALL = [
         "yours:roles-unclear",
         "It is not clear which columns hold the user and the item",
         'Choose the item\'s column as target, and name the others: {"roles": {"user": "…", "item": "…"}}.',
+    ),
+    Failure(
+        "yours:time-column-missing",
+        "No column says when each value was",
+        'Give a column of dates or whole step numbers, and name it where there are several: {"time_column": "…"}.',
+    ),
+    Failure(
+        "yours:series-too-short",
+        "The series are too short for this forecast",
+        "Send more history, or ask for fewer steps ahead: three times as many values as steps at the least.",
+    ),
+    Failure(
+        "yours:series-irregular",
+        "The times have no regular step",
+        "Sum or average the values per hour, day, week or month first, or name the columns that tell the series apart.",
     ),
     Failure(
         "yours:target-type",

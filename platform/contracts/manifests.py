@@ -11,7 +11,7 @@ class ColumnSpec:
     """One raw input column of a table, as people and the data plane see it."""
 
     name: str
-    type: str  # "number" | "category" | "boolean" | "datetime" | "text" | "id" | "items" (a list of names)
+    type: str  # "number" | "category" | "boolean" | "datetime" | "text" | "id" | "items" (names) | "numbers" (a list)
     required: bool = False  # a missing value is imputed in the graph unless required
     tensor: str = ""  # name of the ONNX input that takes it; empty: ignored by the model
     example: Any = None
@@ -120,3 +120,4 @@ class EvaluationReport:
     )  # up to 200: {"row","true","predicted","confidence","values"|"file"}
     slices: list[dict[str, Any]] = field(default_factory=list)  # {"name","rows","metrics": {…}}
     intervals: dict[str, list[float]] = field(default_factory=dict)  # metric: [low, high], 95 %
+    forecast: dict[str, Any] = field(default_factory=dict)  # {"horizon","season","per_step","per_series","examples",…}

@@ -92,8 +92,10 @@ class PredictionWriter:
         series = [[row.split(b",") for row in _rows(outputs[tensor])] for tensor in named.values()]
         entries: list[Prediction] = []
         for row in zip(*series, strict=True):
-            steps = [template % (step, *cells) for step, cells in enumerate(zip(*row, strict=True), 1)]
-            entries.append(b'{"forecast":[%b]}' % b",".join(steps))
+            # The graph leaves steps beyond the horizon asked for without a value, and all of them when it knows nothing.
+            known = ((step, cells) for step, cells in enumerate(zip(*row, strict=True), 1) if cells[0] != b"null")
+            steps = [template % (step, *cells) for step, cells in known]
+            entries.append(b'{"forecast":[%b]}' % b",".join(steps) if steps else _nothing_to_start_from())
         return entries
 
     def _vectors(self, outputs: dict[str, Any]) -> list[Prediction]:
@@ -108,6 +110,10 @@ def _cells(values: Any) -> list[bytes]:
 def _rows(values: Any) -> list[bytes]:
     """The rows of [N, K] numbers, without their brackets."""
     return orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)[2:-2].split(b"],[")
+
+
+def _nothing_to_start_from() -> Refused:
+    return Refused("yours:row-invalid", "The series is not known; send its latest values as `history`.")
 
 
 def _not_finite() -> Refused:
