@@ -30,14 +30,17 @@ TASKS = (
 )
 TASKS_TRAINABLE = (
     "tabular_classification", "tabular_regression", "image_classification",
-    "forecasting", "recommendation",
+    "forecasting", "recommendation", "text_classification",
 )  # tasks that have a recipe
+# boosting_small: trees of few leaves; mlp: an ensemble of networks with shared weights
+_TABULAR = ("linear", "gradient_boosting", "boosting_small", "extra_trees", "xgboost", "mlp")
 # Model families that each recipe knows, in the order in which they are tried. A run names some, or none for all.
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "tabular_classification": ("linear", "gradient_boosting", "mlp"),
-    "tabular_regression": ("linear", "gradient_boosting", "mlp"),
+    "tabular_classification": _TABULAR,
+    "tabular_regression": _TABULAR,
     "image_classification": ("cnn", "transfer"),  # cnn: tiny images only
     "forecasting": ("seasonal_naive", "exponential_smoothing", "theta", "gradient_boosting", "window_network"),
+    "text_classification": ("tfidf_words", "tfidf_characters", "minilm"),  # minilm: where its package is installed
     "recommendation": ("popularity", "item_knn", "next_item", "ease", "two_tower"),  # next_item: logs with times only
 }
 

@@ -8,12 +8,14 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 19  # newest that every runtime we tried reads; has Resize, LabelEncoder strings and IsNaN as needed
+TEXT_OPSET = 20  # first with StringSplit
 ML_OPSET = 3  # first with trees in double precision
 IR_VERSION = 9
 
 
 class Graph:
-    def __init__(self) -> None:
+    def __init__(self, opset: int = OPSET) -> None:
+        self.opset = opset
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.inputs: list[onnx.ValueInfoProto] = []
@@ -26,9 +28,27 @@ class Graph:
 
     def add(self, operator: str, *inputs: str, domain: str = "", output: str = "", **attributes: Any) -> str:
         output = output or self.name(operator)
+        self.node(operator, list(inputs), [output], domain=domain, **attributes)
+        return output
+
+    def node(self, operator: str, inputs: list[str], outputs: list[str], domain: str = "", **attributes: Any) -> None:
+        """For operators with several outputs."""
         self.nodes.append(
-            helper.make_node(operator, list(inputs), [output], domain=domain, name=self.name("node"), **attributes)
+            helper.make_node(operator, inputs, outputs, domain=domain, name=self.name("node"), **attributes)
         )
+
+    def add_big(self, operator: str, *inputs: str, domain: str, lists: dict[str, np.ndarray], **attributes: Any) -> str:
+        """Like `add` for attributes of very many numbers or words (bytes): onnx's own helper looks at each one."""
+        output = self.add(operator, *inputs, domain=domain, **attributes)
+        for name, values in lists.items():
+            attribute = self.nodes[-1].attribute.add()
+            attribute.name = name
+            if values.dtype.kind == "S":
+                attribute.type = onnx.AttributeProto.STRINGS
+                attribute.strings.extend(values.tolist())
+            else:
+                attribute.type = onnx.AttributeProto.INTS
+                attribute.ints.extend(values.tolist())
         return output
 
     def constant(self, values: np.ndarray | np.floating) -> str:
@@ -50,17 +70,25 @@ class Graph:
     def output(self, name: str, kind: int, shape: list[Any]) -> None:
         self.outputs.append(helper.make_tensor_value_info(name, kind, shape))
 
-    def label_and_probabilities(self, probabilities: str, classes: list[str]) -> None:
-        """Both classification outputs: the label is looked up by the most likely class (no ZipMap, plain tensors)."""
+    def label_and_probabilities(self, probabilities: str, classes: list[str], threshold: float = 0.5) -> None:
+        """Both classification outputs: the label is looked up by the most likely class (no ZipMap, plain tensors).
+
+        With two classes and another threshold than one half, the label is the second class from the threshold on.
+        """
         self.add("Identity", probabilities, output="probabilities")
-        best = self.add("ArgMax", probabilities, axis=1, keepdims=0)
+        if len(classes) == 2 and threshold != 0.5:
+            yes = self.add("Gather", probabilities, self.constant(np.array(1, dtype=np.int64)), axis=1)
+            is_yes = self.add("GreaterOrEqual", yes, self.constant(np.float32(threshold)))
+            best = self.add("Cast", is_yes, to=TensorProto.INT64)
+        else:
+            best = self.add("ArgMax", probabilities, axis=1, keepdims=0)
         self.add("Gather", self.strings(classes), best, output="label", axis=0)
         self.output("label", TensorProto.STRING, ["N"])
         self.output("probabilities", TensorProto.FLOAT, ["N", len(classes)])
 
     def finish(self, description: str) -> onnx.ModelProto:
         graph = helper.make_graph(self.nodes, "modelyard", self.inputs, self.outputs, self.constants)
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
+        opsets = [helper.make_opsetid("", self.opset), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
         model = helper.make_model(
             graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="modelyard", doc_string=description
         )

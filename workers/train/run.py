@@ -26,7 +26,7 @@ from workers.train.checkpoint import EVERY_S, Checkpoints, newest
 from workers.train.context import RunContext
 from workers.train.failures import OurFailure, UserFailure
 from workers.train.progress import Progress
-from workers.train.recipes import forecasting, images, recommendation, tabular
+from workers.train.recipes import forecasting, images, recommendation, tabular, texts
 
 RECIPES: dict[str, ModuleType] = {
     "tabular_classification": tabular,
@@ -34,6 +34,7 @@ RECIPES: dict[str, ModuleType] = {
     "image_classification": images,
     "forecasting": forecasting,
     "recommendation": recommendation,
+    "text_classification": texts,
 }
 IMPORTANCE_MOST_S = 5.0
 IMPORTANCE_MOST_ROWS = 1_000
