@@ -51,11 +51,14 @@ class Gate:
                 groups.setdefault((call.route, call.units), []).append(call)
         limited: list[Group] = []
         free: list[Call] = []
-        for (route, _units), members in groups.items():
-            if route.buckets:
-                limited.append((route, members))
-            else:
+        for (route, units), members in groups.items():
+            if not route.buckets:
                 free += members
+            elif (verdict := route.ahead.take(units * len(members), self._limits.link, self._limits.nodes)) is not None:
+                verdict.passing = len(members)
+                free += self._apply(route, members, verdict)
+            else:
+                limited.append((route, members))
         for start in range(0, len(limited), DEMANDS_PER_CALL):
             self._check_rates(limited[start : start + DEMANDS_PER_CALL])
         if free:

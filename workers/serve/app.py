@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import Executor
 from hashlib import sha256
 from time import monotonic
@@ -28,6 +29,7 @@ from workers.serve.leases import Leases
 from workers.serve.limits import Limits
 from workers.serve.lobby import Lobby
 from workers.serve.metrics import Metrics
+from workers.serve.peek import Limited, Peek
 from workers.serve.problems import Refused, problem_bytes
 from workers.serve.sessions import Model
 from workers.serve.settings import Settings
@@ -37,6 +39,7 @@ from workers.serve.weigh import weigh
 log = logging.getLogger(__name__)
 
 PREDICT = b"/v1/predict/"
+PROBLEM = b"application/problem+json"
 
 
 class Road:
@@ -61,6 +64,7 @@ class Road:
         self._leases = leases
         self._executor = executor
         self._clock = clock
+        self._peek = Peek(limits)
         self.gate = Gate(limits, leases, self._decode, self.refuse)
         self.lobby = Lobby(self, settings.scale_up_s, loop)
         self._inbox: list[Call] = []
@@ -146,8 +150,18 @@ class Road:
         if asked.action == "ready" and not route.state.live:
             raise Refused("ours:starting", retry_after_s=1)
         model = self._choose_model(call, route, asked.version)
-        self._finish(call, 200, b"", oip.describe(asked, route.endpoint.name, route.state.live, model))
+        body = oip.describe(asked, route.endpoint.name, route.state.live, model)
+        self.with_rates(call, route, lambda: self._finish(call, 200, b"", body))
         return False
+
+    def with_rates(self, call: Call, limited: Limited, then: Callable[[], None]) -> None:
+        """Look up what is left of the limits, for an answer that takes nothing from them."""
+
+        def told(headers: bytes) -> None:
+            call.rate_headers = headers
+            then()
+
+        self._peek.ask(limited, told)
 
     # admit: load here, rate and money in admit.py
 
@@ -310,7 +324,11 @@ class Road:
         if call.route is not None:
             (call.live or call.route).tally.bad(refusal.status, refusal.code)
         body = problem_bytes(refusal, call.request_id.decode(), protocol_error=call.path.startswith(b"/v2"))
-        self._finish(call, refusal.status, headers, body, b"application/problem+json")
+        limited = call.route or refusal.limited_by
+        if limited is None or call.rate_headers not in (b"", limited.policy_header):
+            self._finish(call, refusal.status, headers, body, PROBLEM)
+        else:
+            self.with_rates(call, limited, lambda: self._finish(call, refusal.status, headers, body, PROBLEM))
 
     def _finish(
         self, call: Call, status: int, headers: bytes, body: bytes, content_type: bytes = b"application/json"

@@ -11,6 +11,7 @@ from typing import Any
 
 from contracts.keys import digest_key, parse_key
 from contracts.serving import PublishedEndpoint, PublishedKey, PublishedOrganisation, ServingConfig
+from workers.serve.ahead import Ahead
 from workers.serve.histograms import Histograms, Tally
 from workers.serve.leases import Leases, Wallet
 from workers.serve.limits import Bucket
@@ -100,6 +101,7 @@ class Route:
         self.state = registry.endpoint(endpoint.id)
         self.tally = registry.histograms.of(endpoint.id)  # of requests that reach no deployment
         self.buckets = _buckets(key, organisation, endpoint)
+        self.ahead = Ahead(self.buckets)
         self.policy_header = policy_header(self.buckets)
         self.smallest_burst = min((bucket.burst for bucket in self.buckets), default=0)
         wallets = [organisation.wallet, *organisation.wallets, *endpoint.wallets, *key.wallets]

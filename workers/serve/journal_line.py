@@ -41,7 +41,7 @@ def journal_line(call: Call, route: Route, at_us: int) -> bytes:
     """Frame the call's UsageRecord."""
     part = route.record_parts.get(call.model_version)
     if part is None:
-        part = route.record_parts[call.model_version] = _constant_part(route, call.model_version)
+        part = route.record_parts[call.model_version] = constant_part(route, call.model_version)
     leases = b",".join([lease.journal_part for lease in call.leases])
     return frame(
         b'{"id":"%b",%b,"units":%d,"amount_micros":%d,"at_us":%d,"leases":{%b}}'
@@ -49,7 +49,8 @@ def journal_line(call: Call, route: Route, at_us: int) -> bytes:
     )
 
 
-def _constant_part(route: Route, model_version: str) -> bytes:
+def constant_part(route: Route, model_version: str) -> bytes:
+    """What all records of a key at an endpoint's deployment have in common."""
     price = route.endpoint.price
     return orjson.dumps(
         {

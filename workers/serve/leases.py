@@ -84,6 +84,15 @@ class Leases:
                 self._refill_ahead(wallet, amount)
         return tuple(found)
 
+    def spend_at_once(self, wallets: tuple[Wallet, ...], amount: int) -> tuple[Lease, ...] | None:
+        """Take the price of many requests from each wallet; None, and nothing taken, where that needs a refill.
+        `give_back` and `keep` take the same leases once for all of them."""
+        for wallet in wallets:
+            if self._usable(wallet, amount) is None:
+                return None
+        spent = self.spend(wallets, amount)
+        return None if isinstance(spent, Wallet) else spent
+
     def give_back(self, leases: tuple[Lease, ...], amount: int) -> None:
         """The request failed: nothing was journalled, the money is free again."""
         for lease in leases:

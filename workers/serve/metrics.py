@@ -20,6 +20,13 @@ class Metrics:
         self._seconds += seconds
         self._buckets[bisect_left(BUCKETS_S, seconds)] += 1
 
+    def count_good(self, answers: int, units: int, seconds: float) -> None:
+        """Answers with predictions that took the same time."""
+        self.units += units
+        self._answers[200] += answers
+        self._seconds += answers * seconds
+        self._buckets[bisect_left(BUCKETS_S, seconds)] += answers
+
     def count_refusal(self, code: str) -> None:
         self._refusals[code] += 1
 

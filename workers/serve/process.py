@@ -23,6 +23,7 @@ from workers.serve.desk import Desk
 from workers.serve.directory import Directory
 from workers.serve.journal import Journal, new_boot
 from workers.serve.limits import LOAD_SCRIPT, Limits
+from workers.serve.listening import listen
 from workers.serve.metrics import Metrics
 from workers.serve.node import Node
 from workers.serve.packages import Packages
@@ -111,6 +112,10 @@ class Process:
         states = self.follower.states() if self.settings.slot == 0 else []
         return {"boot": self.boot, "revision": revision, "endpoints": states}
 
+    def _is_loaded(self) -> bool:
+        states = self.road.registry.endpoints.values()
+        return self.road.directory is not None and all(one.state != "starting" for one in states)
+
     def _gauges(self) -> dict[str, Any]:
         return {
             "in_flight": self.road.in_flight,
@@ -139,13 +144,7 @@ class Process:
         self.tasks = [asyncio.ensure_future(job) for job in jobs]
         for task in self.tasks:
             task.add_done_callback(lambda task: self._watch(task, stop))
-        listener = await self.loop.create_server(
-            lambda: Connection(self.server),
-            self.settings.host,
-            self.settings.port,
-            reuse_port=self.settings.processes > 1 or None,
-            backlog=2048,
-        )
+        listener = await listen(self.settings, lambda: Connection(self.server), self._is_loaded, stop)
         door = await self._open_second_door()
         gc.collect()
         gc.freeze()  # what is loaded now lives as long as the process: do not walk it again and again

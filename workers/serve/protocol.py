@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httptools
 
 from workers.serve.call import Call
-from workers.serve.known_heads import QuickCall
+from workers.serve.known_heads import KnownHead, QuickCall
 from workers.serve.problems import Refused
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ KEPT_HEADERS = {
 }
 MAX_PIPELINED = 64  # unanswered requests of one connection before it is no longer read
 MAX_URL_BYTES = 2048
+MOST_REMEMBERED_BYTES = 64 * 1024  # of a request, while its head is learnt
 
 
 class Connection(asyncio.Protocol):
@@ -49,6 +50,9 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._calls: deque[Call | QuickCall] = deque()
         self._parsed: Call | None = None  # the last whole request of the data that just came
+        self._first = b""  # the beginning of a request whose head may be worth remembering
+        self._known: KnownHead | None = None  # a head that waits for its body
+        self._known_bytes = b""
         self._call: Call | None = None
         self._header_bytes = 0
         self._body_bytes = 0
@@ -67,16 +71,11 @@ class Connection(asyncio.Protocol):
         self._calls.clear()
 
     def data_received(self, data: bytes) -> None:
-        if self.deaf:
+        if self.deaf or self._is_known(data):
             return
-        server = self.server
+        first, self._first = self._first, b""
+        data = self._take_known_head() + data
         is_fresh = self._call is None
-        if is_fresh and not self._calls and not server.draining:
-            end = data.find(b"\r\n\r\n") + 4
-            head = server.known_heads.get(data[:end])
-            if head is not None and len(data) - end == head.content_length:
-                self._calls.append(server.quick_road.accept(self, head, data[end:]))
-                return
         self._parsed = None
         try:
             self._parser.feed_data(data)
@@ -85,10 +84,48 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             if not self.deaf:
                 self._refuse(Refused("yours:malformed", f"The HTTP message is broken ({error})."))
-        if is_fresh and self._parsed is not None and self._call is None:
-            server.known_heads.saw(data, self._parsed)
+        if is_fresh or first:
+            self._remember(first + data)
         if len(self._calls) > MAX_PIPELINED and not self.paused:
             self._pause()
+
+    def _is_known(self, data: bytes) -> bool:
+        """Take the quick road with a request whose head was seen before; many clients send the body by itself."""
+        server = self.server
+        if self._known is not None:
+            head = self._known
+            if len(data) != head.content_length:
+                return False
+            self._known = None
+        elif self._call is None and not self._calls and not server.draining:
+            end = data.find(b"\r\n\r\n") + 4
+            found = server.known_heads.get(data[:end])
+            if found is None:
+                return False
+            if len(data) == end and found.content_length:
+                self._known, self._known_bytes, self.since_s = found, data, monotonic()
+                return True
+            if len(data) - end != found.content_length:
+                return False
+            head, data = found, data[end:]
+        else:
+            return False
+        self._calls.append(server.quick_road.accept(self, head, data))
+        return True
+
+    def _take_known_head(self) -> bytes:
+        """What came after a known head was not just its body: the parser takes both."""
+        if self._known is None:
+            return b""
+        self._known = None
+        return self._known_bytes
+
+    def _remember(self, data: bytes) -> None:
+        """Learn the head when `data` was one whole request; when it is the beginning of one, wait for the rest."""
+        if self._parsed is None:
+            self._first = data if len(data) <= MOST_REMEMBERED_BYTES else b""
+        elif self._call is None:
+            self.server.known_heads.saw(data, self._parsed)
 
     def eof_received(self) -> bool:
         self.deaf = True
@@ -187,6 +224,8 @@ class Connection(asyncio.Protocol):
         """Once a second: end clients that are too slow to ask, or silent for too long."""
         if self._calls:
             return
+        if self._known is not None:
+            self._parser.feed_data(self._take_known_head())
         if self.deaf:  # closing: a client that does not read its answer is cut off
             if now_s - self.since_s > self.server.settings.receive_s and self._transport is not None:
                 self._transport.abort()
@@ -199,7 +238,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def idle(self) -> bool:
-        return not self._calls and self._call is None
+        return not self._calls and self._call is None and self._known is None
 
     def close(self) -> None:
         """Send what is written and close."""

@@ -22,6 +22,7 @@ from workers.serve.protocol import Connection
 from workers.serve.quick_road import QuickRoad
 from workers.serve.settings import Settings
 
+LINGER_S = 0.3  # while draining: a connection that was opened or answered so lately is not closed yet
 BIG_BODY_BYTES = 1024 * 1024  # from here on the key is checked before the body is read
 _REQUEST_ID = re.compile(rb"[0-9A-Za-z._:-]{1,64}")
 _SERVER = orjson.dumps(oip.SERVER)
@@ -142,8 +143,13 @@ class Server:
             await asyncio.sleep(0.05)
         listener.close()
         end_s = monotonic() + self.settings.deadline_s
-        while monotonic() < end_s and (self._road.in_flight or not all(one.idle for one in self.connections)):
+        while monotonic() < end_s and not self._is_quiet():
             await asyncio.sleep(0.02)
         for connection in list(self.connections):
             connection.close()
         await asyncio.sleep(0.05)  # let the last bytes leave
+
+    def _is_quiet(self) -> bool:
+        """Nothing runs, and nobody connected just now: who did will ask in the next moment."""
+        until_s = monotonic() - LINGER_S
+        return not self._road.in_flight and all(one.idle and one.since_s < until_s for one in self.connections)

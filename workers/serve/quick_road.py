@@ -1,0 +1,293 @@
+"""The same road as app.py's for the request that nearly all are: JSON rows for a table model, with a head seen before.
+
+    parse → authenticate → admit → decode → batch → run → encode → journal → answer
+
+One step handles all requests of a turn of the loop, so a step's cost is paid once and not per request. Only the good
+way is here. Whatever is not plain (a bad row, a limit nearly reached, no credit at hand, a busy model, a rollout under
+way) goes to the general road, which knows all the answers; what the request had taken is given back before.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from workers.serve.batching import INLINE_MS
+from workers.serve.journal_line import constant_part
+from workers.serve.known_heads import PREDICT, KnownHead, QuickCall
+from workers.serve.problems import Refused
+from workers.serve.rate_headers import passed_header
+from workers.serve.weigh import read_rows
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
+    from workers.serve.app import Road
+    from workers.serve.directory import Live, Route
+    from workers.serve.journal import Journal
+    from workers.serve.leases import Lease, Leases
+    from workers.serve.limits import Limits
+    from workers.serve.protocol import Connection
+    from workers.serve.server import Server
+    from workers.serve.sessions import Model
+
+log = logging.getLogger(__name__)
+
+ID_BYTES = 9  # 72 random bits in a usage id
+
+
+class Part:
+    """The requests of one head in this turn, admitted together. `amount` is the price of all of them in micros."""
+
+    __slots__ = ("amount", "calls", "leases", "live", "rate_headers", "route", "rows", "units")
+
+    def __init__(self, route: Route, live: Live, calls: list[QuickCall], rows: list[dict[str, Any]]) -> None:
+        self.route = route
+        self.live = live
+        self.calls = calls
+        self.rows = rows
+        self.units = len(rows)
+        self.amount = len(rows) * route.unit_price
+        self.leases: tuple[Lease, ...] = ()
+        self.rate_headers = b""
+
+
+class QuickRoad:
+    def __init__(
+        self, server: Server, road: Road, journal: Journal, limits: Limits, leases: Leases, loop: AbstractEventLoop
+    ) -> None:
+        self._server = server
+        self._road = road
+        self._journal = journal
+        self._limits = limits
+        self._leases = leases
+        self._loop = loop
+        self._request_prefix = server.request_prefix + b"q"
+        self._requests = 0
+        self._heads: list[KnownHead] = []
+        self._arrived_s = 0.0
+        self._queued_s = 0.0
+
+    # parse: the connection found a known head and a whole body
+
+    def accept(self, connection: Connection, head: KnownHead, body: bytes) -> QuickCall:
+        if not self._heads:
+            self._loop.call_soon(self._tick)
+        call = QuickCall(connection, head, body)
+        if not head.waiting:
+            self._heads.append(head)
+        head.waiting.append(call)
+        return call
+
+    def _tick(self) -> None:
+        heads, self._heads = self._heads, []
+        self._arrived_s = monotonic()
+        parts: dict[Model, list[Part]] = {}
+        for head in heads:
+            calls, head.waiting = head.waiting, []
+            part = self._admit(head, calls)
+            if part is None:
+                self._take_general_road(calls)
+            else:
+                parts.setdefault(part.live.model, []).append(part)
+        for model, together in parts.items():
+            entries = self._run(model, together)
+            if entries is not None:
+                self._write(together, entries)
+
+    # authenticate
+
+    def _resolve(self, head: KnownHead) -> None:
+        """Look the head up in the present directory. A refusal is the general road's to tell."""
+        directory = self._road.directory
+        head.directory, head.route = directory, None
+        if directory is None:
+            return
+        try:
+            entry = directory.authenticate(head.headers.get(b"authorization", b""))
+            route = directory.route(entry, head.path[len(PREDICT) :].decode("latin-1"))
+        except Refused:
+            head.directory = None  # a key that is refused now may be known in a moment
+            return
+        head.route, head.expires_at = route, entry.expires_at
+
+    def _live(self, route: Route) -> Live | None:
+        """The deployment that answers, when there is no choice and its model is free to run at once."""
+        state = route.state
+        if len(state.live) != 1 or state.shadows:
+            return None
+        live = state.live[0]
+        batcher = live.model.batcher
+        if live.model.table is None or (batcher is not None and (batcher.queue or batcher.busy)):
+            return None
+        return live
+
+    # admit
+
+    def _admit(self, head: KnownHead, calls: list[QuickCall]) -> Part | None:
+        """Rows, load, rate and money of one head's requests; None where one of them needs the general road."""
+        road = self._road
+        if head.directory is not road.directory or head.directory is None:
+            self._resolve(head)
+        route = head.route
+        if route is None or not road.is_well() or (head.expires_at and head.expires_at <= time.time()):
+            return None
+        live = self._live(route)
+        rows = self._read(calls)
+        if live is None or rows is None or live.model.predicted_ms(len(rows)) > INLINE_MS:
+            return None
+        part = Part(route, live, calls, rows)
+        if route.organisation.in_flight + len(calls) > route.max_concurrency or not self._take(part):
+            return None
+        route.organisation.in_flight += len(calls)
+        road.in_flight += len(calls)
+        return part
+
+    def _read(self, calls: list[QuickCall]) -> list[dict[str, Any]] | None:
+        rows: list[dict[str, Any]] = []
+        most = self._server.settings.max_rows
+        try:
+            for call in calls:
+                if call.connection.closed:
+                    return None
+                mine = read_rows(call.body, most)
+                call.units = len(mine)
+                rows += mine
+        except Refused:
+            return None
+        return rows
+
+    def _take(self, part: Part) -> bool:
+        """Permissions and money for the whole part, or nothing at all."""
+        route, limits = part.route, self._limits
+        if route.buckets:
+            if max(call.units for call in part.calls) > route.smallest_burst:
+                return False
+            verdict = route.ahead.take(part.units, limits.link, limits.nodes)
+            if verdict is None:
+                return False
+            part.rate_headers = route.policy_header + passed_header(route.buckets, verdict)
+        if part.amount:
+            leases = self._leases.spend_at_once(route.wallets, part.amount)
+            if leases is None:
+                route.ahead.give_back(part.units)
+                return False
+            part.leases = leases
+        return True
+
+    def _take_general_road(self, calls: list[QuickCall]) -> None:
+        for call in calls:
+            if not call.connection.closed:
+                self._server.accept(call.as_call())
+
+    def _give_back(self, part: Part) -> None:
+        if part.leases:
+            self._leases.give_back(part.leases, part.amount)
+        part.route.ahead.give_back(part.units)
+        self._leave(part)
+
+    def _leave(self, part: Part) -> None:
+        part.route.organisation.in_flight -= len(part.calls)
+        self._road.in_flight -= len(part.calls)
+
+    # decode, run, encode
+
+    def _run(self, model: Model, parts: list[Part]) -> list[bytes] | None:
+        """One prediction per row of all parts; None when something failed and the general road has them."""
+        rows = parts[0].rows if len(parts) == 1 else [row for part in parts for row in part.rows]
+        model.used_s = monotonic()
+        self._queued_s = model.used_s - self._arrived_s
+        try:
+            assert model.table is not None
+            entries = model.writer.write(model.run(model.table.decode(rows)))
+            if all(type(entry) is bytes for entry in entries):
+                parts[0].live.tally.ran(len(rows))
+                return entries  # type: ignore[return-value]
+        except Refused:
+            pass  # a bad row: the general road finds whose it is
+        except Exception:
+            log.exception("model %s failed on a batch", model.sha256[:12])
+        for part in parts:
+            self._give_back(part)
+            self._take_general_road(part.calls)
+        return None
+
+    # journal
+
+    def _write(self, parts: list[Part], entries: list[bytes]) -> None:
+        """Usage record and answer of every request; the answers leave when all records are on the disk."""
+        lines: list[bytes] = []
+        at = 0
+        at_us = time.time_ns() // 1000
+        stamp = at_us // 1000
+        id_start = b"%08x-%04x-7" % (stamp >> 16, stamp & 0xFFFF)
+        latency_ms = b"%.3f" % ((monotonic() - self._arrived_s) * 1000)
+        for part in parts:
+            texts = _Texts(part, at_us, latency_ms)
+            random = os.urandom(ID_BYTES * len(part.calls)).hex()
+            for place, call in enumerate(part.calls):
+                own = random[2 * ID_BYTES * place : 2 * ID_BYTES * (place + 1)].encode()
+                usage_id = b"%b%b-a%b-%b" % (id_start, own[:3], own[3:6], own[6:])
+                entry = entries[at] if call.units == 1 else b",".join(entries[at : at + call.units])
+                at += call.units
+                self._requests += 1
+                lines.append(texts.line(usage_id, call.units))
+                call.out = texts.answer(usage_id, call.units, entry, b"%b%x" % (self._request_prefix, self._requests))
+        self._journal.append(lines, self._journalled, parts)
+
+    # answer
+
+    def _journalled(self, ok: bool, parts: list[Part]) -> None:
+        if not ok:
+            for part in parts:
+                self._give_back(part)
+                for call in part.calls:
+                    self._server.refuse(call.as_call(), Refused("ours:metering-unavailable", retry_after_s=1))
+            return
+        took_s = monotonic() - self._arrived_s
+        for part in parts:
+            self._leave(part)
+            if part.leases:
+                self._leases.keep(part.leases)
+            self._road.metrics.count_good(len(part.calls), part.units, took_s)
+            part.live.tally.good_together(len(part.calls), part.units, took_s, self._queued_s)
+            for call in part.calls:
+                call.connection.send_ready()
+
+
+class _Texts:
+    """What the records and answers of a part have in common, ready to be put together."""
+
+    __slots__ = ("_answer_end", "_answer_start", "_body_end", "_body_middle", "_lengths", "_line_end", "_price")
+
+    def __init__(self, part: Part, at_us: int, latency_ms: bytes) -> None:
+        route, live = part.route, part.live
+        self._price = route.unit_price
+        record = route.record_parts.get(live.version)
+        if record is None:
+            record = route.record_parts[live.version] = constant_part(route, live.version)
+        leases = b",".join([lease.journal_part for lease in part.leases])
+        self._line_end = b'",%b,"units":%%d,"amount_micros":%%d,"at_us":%d,"leases":{%b}}' % (
+            record.replace(b"%", b"%%"), at_us, leases.replace(b"%", b"%%")
+        )  # fmt: skip
+        self._answer_start = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+        self._answer_end = b"\r\n" + live.headers + part.rate_headers + b"Usage-Id: "
+        self._body_middle = b'],"model_version":"%b","usage":{"id":"' % live.version.encode()
+        self._body_end = b'","units":%%d,"amount_micros":%%d},"latency_ms":%b}' % latency_ms
+        self._lengths = {}  # type: ignore[var-annotated]
+
+    def line(self, usage_id: bytes, units: int) -> bytes:
+        payload = b'{"id":"' + usage_id + self._line_end % (units, units * self._price)
+        return b"%08x %b\n" % (crc32(payload), payload)
+
+    def answer(self, usage_id: bytes, units: int, entry: bytes, request_id: bytes) -> bytes:
+        body = b'{"predictions":[%b%b%b%b' % (
+            entry, self._body_middle, usage_id, self._body_end % (units, units * self._price)
+        )  # fmt: skip
+        return b"%b%d%b%b\r\nX-Request-Id: %b\r\n\r\n%b" % (
+            self._answer_start, len(body), self._answer_end, usage_id, request_id, body
+        )  # fmt: skip
