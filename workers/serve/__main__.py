@@ -31,11 +31,11 @@ def main() -> int:
         logging.error("%s", error)
         return 2
     is_child = bool(os.environ.get("SERVE_CHILD"))
-    if settings.processes > 1 and not is_child:
-        return supervise(settings.processes)
     if is_child:
         die_with_parent()
     try:
+        if settings.processes > 1 and not is_child:
+            return supervise(settings.processes, settings.host, settings.port)
         return uvloop.run(_run(settings))
     except (SlotTaken, OSError) as error:
         logging.error("cannot serve: %s", error)

@@ -36,6 +36,8 @@ class Settings:
     threads: int = 2  # workers for heavy models and images
     counts_s: float = 5.0  # how often control is told what was counted; a minute is a multiple of it
     metrics_deployments: int = 100  # /metrics tells of so many deployments apart; 0: of none
+    listen_fd: int = -1  # the supervisor's listening socket
+    ready_fd: int = -1  # where to tell the supervisor that this process listens
     journal_sync: bool = True  # False only to measure what fdatasync costs; answers are then not crash-proof
 
 
@@ -63,6 +65,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         threads=_whole(environment, "SERVE_THREADS", os.cpu_count() or 1, 1, 256),
         counts_s=_whole(environment, "SERVE_COUNTS_MS", 5000, 100, 60_000) / 1000,
         metrics_deployments=_whole(environment, "SERVE_METRICS_DEPLOYMENTS", 100, 0, 10_000),
+        listen_fd=_whole(environment, "SERVE_LISTEN_FD", -1, 0, 65535),
+        ready_fd=_whole(environment, "SERVE_READY_FD", -1, 0, 65535),
         journal_sync=_flag(environment, "SERVE_JOURNAL_SYNC", True),
     )
 

@@ -1,9 +1,15 @@
-"""Several serving processes on one port: started, restarted when they die, drained together."""
+"""Several serving processes on one port: started, restarted when they die, replaced one by one on SIGHUP.
+
+The supervisor holds one listening socket per process and hands it down. While a process is being replaced its new
+connections wait in that socket's queue, so none is refused and none is lost.
+"""
 
 import ctypes
 import logging
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +18,9 @@ log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1
 RESTART_S = 0.5
+LOOK_S = 0.2
+BACKLOG = 2048
+READY_WITHIN_S = 90.0  # a replacement waits for its predecessor's drain, loads its models, then listens
 
 
 def die_with_parent() -> None:
@@ -19,31 +28,105 @@ def die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def supervise(processes: int) -> int:
-    """Keep `processes` children running until SIGTERM or SIGINT."""
-    stopping = False
-
-    def stop(number: int, frame: object) -> None:
-        nonlocal stopping
-        stopping = True
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    children = {slot: _start(slot) for slot in range(processes)}
-    while not stopping:
-        for slot, child in children.items():
-            if child.poll() is not None:
-                log.error("process %d ended with %s; starting it again", slot, child.returncode)
-                time.sleep(RESTART_S)
-                if not stopping:
-                    children[slot] = _start(slot)
-        time.sleep(0.2)
-    for child in children.values():
-        if child.poll() is None:
-            child.terminate()
-    return max(abs(child.wait()) for child in children.values())
+def supervise(processes: int, host: str, port: int) -> int:
+    """Keep `processes` children running until SIGTERM or SIGINT. Raises OSError when the port is taken."""
+    return Supervisor(processes, host, port).run()
 
 
-def _start(slot: int) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "SERVE_SLOT": str(slot), "SERVE_CHILD": "1"}
-    return subprocess.Popen([sys.executable, "-m", "workers.serve"], env=environment)
+class Child:
+    """One process; `ready` becomes readable when it listens."""
+
+    def __init__(self, slot: int, listener: socket.socket) -> None:
+        self.ready, told = os.pipe()
+        fds = {"SERVE_LISTEN_FD": str(listener.fileno()), "SERVE_READY_FD": str(told)}
+        environment = {**os.environ, **fds, "SERVE_SLOT": str(slot), "SERVE_CHILD": "1"}
+        command = [sys.executable, "-m", "workers.serve"]
+        self.process = subprocess.Popen(command, env=environment, pass_fds=(listener.fileno(), told))
+        os.close(told)
+
+    def is_ready(self) -> bool:
+        """It said so. A child that died closes the pipe without a word."""
+        readable, _, _ = select.select([self.ready], [], [], 0)
+        return bool(readable) and os.read(self.ready, 1) == b"1"
+
+    def forget(self) -> None:
+        os.close(self.ready)
+
+
+class Supervisor:
+    def __init__(self, processes: int, host: str, port: int) -> None:
+        self._stopping = False
+        self._rolling = False
+        self._listeners: list[socket.socket] = []
+        for _ in range(processes):
+            self._listeners.append(_listen(host, port))
+            port = port or self._listeners[0].getsockname()[1]
+        self._children: dict[int, Child] = {}
+
+    def run(self) -> int:
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        signal.signal(signal.SIGHUP, self._roll)
+        self._children = {slot: Child(slot, listener) for slot, listener in enumerate(self._listeners)}
+        while not self._stopping:
+            if self._rolling:
+                self._rolling = False
+                self._replace_all()
+            for slot in self._children:
+                self._revive(slot)
+            time.sleep(LOOK_S)
+        children = [child.process for child in self._children.values()]
+        for child in children:
+            if child.poll() is None:
+                child.terminate()
+        return max(abs(child.wait()) for child in children)
+
+    def _stop(self, number: int, frame: object) -> None:
+        self._stopping = True
+
+    def _roll(self, number: int, frame: object) -> None:
+        self._rolling = True
+
+    def _revive(self, slot: int) -> None:
+        code = self._children[slot].process.poll()
+        if code is None:
+            return
+        log.error("process %d ended with %s; starting it again", slot, code)
+        time.sleep(RESTART_S)
+        if not self._stopping:
+            self._children[slot].forget()
+            self._children[slot] = Child(slot, self._listeners[slot])
+
+    def _replace_all(self) -> None:
+        """One process after the other; the first that does not come up ends it, and the others stay as they are."""
+        log.info("replacing %d processes", len(self._children))
+        for slot in list(self._children):
+            if self._stopping or not self._replace(slot):
+                return
+        log.info("every process is replaced")
+
+    def _replace(self, slot: int) -> bool:
+        """Start the successor, which waits for the predecessor's journal, and let the predecessor drain."""
+        old, new = self._children[slot], Child(slot, self._listeners[slot])
+        self._children[slot] = new
+        old.process.terminate()
+        deadline_s = time.monotonic() + READY_WITHIN_S
+        is_ready = False
+        while not (self._stopping or is_ready) and time.monotonic() < deadline_s and new.process.poll() is None:
+            time.sleep(0.05)
+            is_ready = new.is_ready()
+        old.process.wait()
+        old.forget()
+        if not is_ready and not self._stopping:
+            log.error("process %d was replaced, but its successor is not ready; the others stay", slot)
+        return is_ready
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind(address)
+    listener.listen(BACKLOG)
+    return listener
