@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from workers.serve.answers import AnswerStore, Claim
 from workers.serve.call import Call
-from workers.serve.detached import Answer, detach, pass_on
+from workers.serve.detached import Answer, detach, headers_of_kept, pass_on
 from workers.serve.later import Later, wants_later
 from workers.serve.problems import Refused
 
@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 PREDICT = b"/v1/predict/"
 MODELS = b"/v2/models/"
 MOST_KEY_BYTES = 255
-_OF_ONE_ANSWER = (b"x-request-id", b"ratelimit", b"ratelimit-policy")  # a repeat gets its own
 
 
 class Desk:
@@ -91,7 +90,7 @@ class Desk:
 
     def _found(self, call: Call, found: Any) -> None:
         if isinstance(found, Answer):
-            call.answer(found.status, self._of_repeat(call, found), found.body, found.content_type)
+            self._repeat(call, found)
         elif isinstance(found, Claim):
             self._run(call, found)
         elif isinstance(found, Refused):
@@ -99,6 +98,14 @@ class Desk:
         else:
             log.error("answers cannot be kept: %s", found)
             self._onward(call)  # charged once all the same: the usage id follows from the key and the body
+
+    def _repeat(self, call: Call, kept: Answer) -> None:
+        def give() -> None:
+            headers = b"Idempotency-Replayed: true\r\n" + headers_of_kept(call, kept)
+            call.answer(kept.status, headers, kept.body, kept.content_type)
+
+        if call.route is not None:
+            self._road.with_rates(call, call.route, give)
 
     def _run(self, call: Call, claim: Claim) -> None:
         """Only good answers are remembered: a refused request may be corrected and sent with the same key."""
@@ -115,12 +122,6 @@ class Desk:
         # A repeat may come from a client that does not unpack.
         copy.headers = {name: value for name, value in call.headers.items() if name != b"accept-encoding"}
         self._onward(copy)
-
-    def _of_repeat(self, call: Call, answer: Answer) -> bytes:
-        lines = [line for line in answer.headers.split(b"\r\n") if line]
-        kept = [line for line in lines if line.partition(b":")[0].lower() not in _OF_ONE_ANSWER]
-        own = call.rate_headers + b"X-Request-Id: " + call.request_id + b"\r\n"
-        return b"\r\n".join([*kept, b"Idempotency-Replayed: true", b""]) + own
 
 
 def _endpoint(path: bytes) -> str:

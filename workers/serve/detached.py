@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from workers.serve.protocol import Connection
 
 
+_OF_ONE_CALL = (b"x-request-id", b"ratelimit", b"ratelimit-policy")
+
+
 @dataclass(frozen=True)
 class Answer:
     """What an HTTP client would read: `headers` are whole lines, without Content-Type and Content-Length."""
@@ -60,6 +63,13 @@ def pass_on(call: Call) -> Callable[[Answer], None]:
         call.answer(answer.status, answer.headers, answer.body, answer.content_type)
 
     return give
+
+
+def headers_of_kept(call: Call, answer: Answer) -> bytes:
+    """A kept answer's headers, with the request id and the rate limits of the call that gets it now."""
+    lines = [line for line in answer.headers.split(b"\r\n") if line]
+    kept = [line for line in lines if line.partition(b":")[0].lower() not in _OF_ONE_CALL]
+    return b"\r\n".join([*kept, b""]) + call.rate_headers + b"X-Request-Id: " + call.request_id + b"\r\n"
 
 
 def header_pairs(headers: bytes) -> list[tuple[str, str]]:

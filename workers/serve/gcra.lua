@@ -6,9 +6,11 @@
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local stored = redis.call('MGET', unpack(KEYS))
-local tat, emission, room, dirty = {}, {}, {}, {}
+-- Everything is reckoned from now: a double holds microseconds since 1970 only to a quarter, and the half microsecond of
+-- tolerance makes up for that quarter, which a limit of one at once would otherwise never let through.
+local ahead, emission, room, dirty = {}, {}, {}, {}
 for i = 1, #KEYS do
-  tat[i] = math.max(tonumber(stored[i] or 0) or 0, now)
+  ahead[i] = math.max((tonumber(stored[i] or 0) or 0) - now, 0)
   emission[i] = tonumber(ARGV[2 * i - 1])
   room[i] = emission[i] * tonumber(ARGV[2 * i])
 end
@@ -18,7 +20,7 @@ while at <= #ARGV do
   local passing = count
   for j = 1, width do
     local i = tonumber(ARGV[at + 2 + j])
-    local fits = math.floor((now + room[i] - tat[i]) / (cost * emission[i]) + 1e-6)
+    local fits = math.floor((room[i] - ahead[i] + 0.5) / (cost * emission[i]))
     passing = math.max(0, math.min(passing, fits))
   end
   out[#out + 1] = passing
@@ -27,19 +29,19 @@ while at <= #ARGV do
   for j = 1, width do
     local i = tonumber(ARGV[at + 2 + j])
     if passing > 0 then
-      tat[i] = tat[i] + passing * cost * emission[i]
+      ahead[i] = ahead[i] + passing * cost * emission[i]
       dirty[i] = true
     end
-    local wait = math.max(0, math.ceil(tat[i] + cost * emission[i] - room[i] - now))
+    local wait = math.max(0, math.ceil(ahead[i] + cost * emission[i] - room[i] - 0.5))
     out[slot] = math.max(out[slot], wait)
-    out[#out + 1] = math.max(0, math.floor((now + room[i] - tat[i]) / emission[i] + 1e-6))
-    out[#out + 1] = math.ceil(tat[i] - now)
+    out[#out + 1] = math.max(0, math.floor((room[i] - ahead[i] + 0.5) / emission[i]))
+    out[#out + 1] = math.ceil(ahead[i])
     out[#out + 1] = wait
   end
   at = at + 3 + width
 end
 for i in pairs(dirty) do
   -- Fractions of a microsecond are kept: rounding them away would shift limits of very high rates.
-  redis.call('SET', KEYS[i], string.format('%.3f', tat[i]), 'PX', math.ceil((tat[i] - now) / 1000) + 1)
+  redis.call('SET', KEYS[i], string.format('%.3f', now + ahead[i]), 'PX', math.ceil(ahead[i] / 1000) + 1)
 end
 return out

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from workers.serve.answers import AnswerStore, Claim
 from workers.serve.call import Call
-from workers.serve.detached import Answer, detach
+from workers.serve.detached import Answer, detach, headers_of_kept, pass_on
 from workers.serve.problems import Refused
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Later:
             timer.cancel()
             if not told and answer.status >= 400:
                 told = True
-                self._errand(found.drop, then=lambda outcome: _give(call, answer))
+                self._errand(found.drop, then=lambda outcome: pass_on(call)(answer))
             else:
                 self._errand(found.keep, answer, then=lambda outcome: tell())
 
@@ -79,6 +79,10 @@ class Later:
         self._road.accept(copy)
 
     def _promise(self, call: Call, address: bytes) -> None:
+        if call.route is not None:
+            self._road.with_rates(call, call.route, lambda: self._promised(call, address))
+
+    def _promised(self, call: Call, address: bytes) -> None:
         headers = b"Location: %b\r\nPreference-Applied: respond-async\r\nRetry-After: 1\r\n" % address
         headers += call.rate_headers + b"X-Request-Id: " + call.request_id + b"\r\n"
         call.answer(202, headers, b'{"state":"running","result":"%b"}' % address)
@@ -104,8 +108,8 @@ class Later:
         self._errand(self._store.look, place, then=lambda told: self._looked(call, told))
 
     def _looked(self, call: Call, told: Any) -> None:
-        if isinstance(told, Answer):
-            _give(call, told)
+        if isinstance(told, Answer) and call.route is not None:
+            self._road.with_rates(call, call.route, lambda: _give_kept(call, told))
         elif told is None:
             self._promise(call, call.path.partition(b"?")[0])
         elif isinstance(told, Refused):
@@ -119,5 +123,5 @@ def _place(endpoint: str, token: str) -> str:
     return f"result:{endpoint}:{token}"
 
 
-def _give(call: Call, answer: Answer) -> None:
-    call.answer(answer.status, answer.headers, answer.body, answer.content_type)
+def _give_kept(call: Call, answer: Answer) -> None:
+    call.answer(answer.status, headers_of_kept(call, answer), answer.body, answer.content_type)

@@ -11,6 +11,8 @@ from contracts.problems import Problem
 class Refused(Problem):
     """A request ends here with this code; `detail` says what exactly, `errors` where."""
 
+    limited_by: Any = None  # whose rate limits the answer tells, where the request did not come as far as an endpoint
+
     def __init__(
         self,
         code: str,
