@@ -7,6 +7,10 @@ from django import forms
 from contracts.manifests import ColumnSpec, ModelManifest
 
 PREFIX = "c"
+_LIST_HELP = {
+    "history": "What the user met already, one item a line, the latest last. Goes on from what the model has stored.",
+    "items": "Rank only these, one item a line. Left empty: all items that the user has not met.",
+}
 
 
 class PlaygroundForm(forms.Form):
@@ -23,7 +27,9 @@ class PlaygroundForm(forms.Form):
         row = {}
         for place, column in enumerate(self.columns):
             value = self.cleaned_data.get(f"{PREFIX}{place}")
-            if value not in (None, ""):
+            if column.type == "items":
+                value = [line.strip() for line in (value or "").splitlines() if line.strip()]
+            if value not in (None, "", []):
                 row[column.name] = {"true": True, "false": False}[value] if column.type == "boolean" else value
         return row
 
@@ -38,6 +44,13 @@ def _field(column: ColumnSpec) -> forms.Field:
     if column.type == "number":
         hint = "" if column.minimum is None else f"{column.minimum:g} to {column.maximum:g} in training"
         return forms.FloatField(widget=forms.NumberInput(attrs={"step": "any"}), help_text=hint, **common)
+    if column.type == "items":
+        return forms.CharField(
+            max_length=100_000,
+            widget=forms.Textarea(attrs={"rows": 2, "class": "mono"}),
+            help_text=_LIST_HELP.get(column.name, "One name a line."),
+            **common | {"initial": "\n".join(column.example or [])},
+        )
     if column.type == "boolean":
         initial = str(column.example).lower() if column.example is not None else ""
         return forms.ChoiceField(

@@ -23,6 +23,8 @@ def verdict_of(report: EvaluationReport) -> Verdict:
     never = [str(row["label"]) for row in report.per_class if row.get("support") and not row.get("recall")]
     if never:
         caution = f"It never recognises {', '.join(never[:5])}. {caution}".strip()
+    if "ndcg@10" in report.metrics:
+        return _of_recommender(report, caution)
     if "accuracy" in report.metrics:
         return _of_classifier(report, caution)
     return _of_regressor(report, caution)
@@ -46,6 +48,23 @@ def _of_regressor(report: EvaluationReport, caution: str) -> Verdict:
         f"Always answering the mean would be off by {floor:,.4g}."
     )
     return _graded(removed, sentence, caution)
+
+
+def _of_recommender(report: EvaluationReport, caution: str) -> Verdict:
+    found, floor = report.metrics.get("hr@10", 0.0), report.baseline.get("hr@10", 0.0)
+    sentence = (
+        f"For {_share(found)} of {report.rows:,} users the held-out item is among the first 10 recommended. "
+        f"Recommending what is popular would find it for {_share(floor)}."
+    )
+    quality, plain = report.metrics["ndcg@10"], report.baseline.get("ndcg@10", 0.0)
+    if quality <= plain * 1.02:
+        return Verdict("bad", "It is no better than popularity", sentence, caution)
+    times = (
+        f"{sentence} Counting the place in the list it is {quality / plain:.1f} times as good." if plain else sentence
+    )
+    if quality < plain * 1.3:
+        return Verdict("warn", "It learned a little", times, caution)
+    return Verdict("good", "It knows what users come back for", times, caution)
 
 
 def _graded(removed: float, sentence: str, caution: str) -> Verdict:

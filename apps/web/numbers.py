@@ -22,8 +22,13 @@ _METRIC_NAMES = {
     "mape": "Mean absolute percentage error",
     "ece": "Calibration error",
     "brier": "Brier score",
+    "ndcg@10": "NDCG at 10",
+    "hr@10": "Found in the first 10",
+    "recall@20": "Found in the first 20",
+    "mrr": "Mean reciprocal rank",
+    "coverage": "Items ever recommended",
 }
-_SHARES = ("accuracy", "balanced_accuracy", "mape", "ece", "top_5_accuracy")
+_SHARES = ("accuracy", "balanced_accuracy", "mape", "ece", "top_5_accuracy", "hr@10", "recall@20", "coverage")
 _PERIODS = [(60, "second", 1), (3600, "minute", 60), (86_400, "hour", 3600), (2_592_000, "day", 86_400)]
 
 

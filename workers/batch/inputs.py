@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 CHUNK_ROWS = 512  # rows predicted together; small enough that a heartbeat is never late
 CHUNK_IMAGES = 16
+CHUNK_RANKINGS = 64  # each row is scored against the whole catalogue
 FIELD_MOST_BYTES = 1 << 20
 IMAGE_MOST_BYTES = 64 << 20
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")

@@ -1,5 +1,6 @@
 """Predicts chunks of rows with ONNX Runtime; a bad row fails alone."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +9,8 @@ import onnxruntime
 
 from contracts.manifests import ColumnSpec, ModelManifest
 from workers.batch.inputs import Piece
-from workers.serve.codecs import TableCodec
 from workers.serve.images import decode_image
+from workers.serve.list_codec import LIST_TYPE, codec_of
 from workers.serve.problems import Refused
 
 
@@ -23,6 +24,8 @@ class Answer:
     label: str = ""
     probabilities: tuple[float, ...] = ()
     value: float | None = None
+    items: tuple[str, ...] = ()  # of a ranking, best first
+    scores: tuple[float, ...] = ()
 
 
 class Predictor:
@@ -36,7 +39,7 @@ class Predictor:
         self._is_image = bool(manifest.codec)
         self._image_input = manifest.inputs[0].name
         self._columns = [column for column in manifest.columns if column.tensor]
-        self._codec = TableCodec(manifest)
+        self._codec = codec_of(manifest)
 
     def predict(self, pieces: list[Piece]) -> list[Answer]:
         """One answer per piece, in order."""
@@ -51,7 +54,7 @@ class Predictor:
         if not pieces:
             return []
         rows = [
-            {column.name: _cell(piece.values.get(column.name), column) for column in self._columns} for piece in pieces
+            {column.name: _cell(_given(piece.values, column), column) for column in self._columns} for piece in pieces
         ]
         try:
             return self._run(pieces, self._codec.decode(rows))
@@ -83,6 +86,10 @@ class Predictor:
         if meaning.kind == "regression":
             (values,) = self._session.run([meaning.value_tensor], feed)
             return [Answer(piece, value=float(one)) for piece, one in zip(pieces, values.reshape(-1), strict=True)]
+        if meaning.kind == "ranking":
+            names, scores = self._session.run([meaning.items_tensor, meaning.scores_tensor], feed)
+            ranked = zip(pieces, names.tolist(), scores.tolist(), strict=True)
+            return [_ranked(piece, *row) for piece, *row in ranked]
         labels, shares = self._session.run([meaning.label_tensor, meaning.probabilities_tensor], feed)
         return [
             Answer(piece, label=str(label), probabilities=tuple(float(one) for one in row))
@@ -90,8 +97,33 @@ class Predictor:
         ]
 
 
+def _ranked(piece: Piece, names: list[str], scores: list[float]) -> Answer:
+    """The graph ends a list with an empty item."""
+    many = sum(name != "" for name in names)
+    return Answer(piece, items=tuple(names[:many]), scores=tuple(scores[:many]))
+
+
+def _given(values: Any, column: ColumnSpec) -> Any:
+    """The row's value under the column's own name, or under another that the model takes for it."""
+    return next((values[name] for name in (column.name, *column.aliases) if values.get(name) is not None), None)
+
+
+def _list(value: Any) -> Any:
+    """A list as it is; in CSV a JSON list or names with | between them."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value  # the codec says what is wrong with it
+    return [word.strip() for word in value.split("|") if word.strip()]
+
+
 def _cell(value: Any, column: ColumnSpec) -> Any:
     """A cell as the codec wants it: CSV knows only text, so an empty cell is missing and digits are numbers."""
+    if column.type == LIST_TYPE:
+        return _list(value)
     if not isinstance(value, str):
         return value if isinstance(value, bool | int | float) or value is None else str(value)
     if value == "":

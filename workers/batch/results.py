@@ -1,6 +1,7 @@
 """Writes the result of a batch as CSV: one line per input row, in order, with the prediction or why there is none."""
 
 import csv
+import json
 from pathlib import Path
 
 from contracts.manifests import ModelManifest
@@ -16,14 +17,20 @@ class ResultFile:
         self._is_image = bool(manifest.codec)
         self._classes = manifest.meaning.classes
         names = [f"probability_{label}" for label in self._classes]
+        self._is_ranking = manifest.meaning.kind == "ranking"
+        names += ["scores"] if self._is_ranking else []
         head = ["row", *(["file"] if self._is_image else []), "prediction", *names, "error"]
+        self._between = len(names)
         self._writer.writerow([as_text(name) for name in head])
 
     def write(self, answer: Answer) -> None:
         place: list[object] = [answer.piece.number, *([as_text(answer.piece.name)] if self._is_image else [])]
         if answer.problem:
             where = f"{answer.location}: " if answer.location else ""
-            row = [*place, "", *[""] * len(self._classes), as_text(where + answer.problem)]
+            row = [*place, "", *[""] * self._between, as_text(where + answer.problem)]
+        elif self._is_ranking:
+            scores = [float(f"{score:.7g}") for score in answer.scores]
+            row = [*place, json.dumps(answer.items, ensure_ascii=False), json.dumps(scores), ""]
         elif self._classes:
             row = [*place, as_text(answer.label), *(f"{share:.7g}" for share in answer.probabilities), ""]
         else:

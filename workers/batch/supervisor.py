@@ -14,7 +14,7 @@ from typing import Any
 from contracts.jobs import HEARTBEAT_S, BatchJob, BatchReport
 from contracts.manifests import ModelManifest
 from contracts.wire import from_wire
-from workers.batch.inputs import CHUNK_IMAGES, CHUNK_ROWS, Piece, UnreadableInput, read_pieces
+from workers.batch.inputs import CHUNK_IMAGES, CHUNK_RANKINGS, CHUNK_ROWS, Piece, UnreadableInput, read_pieces
 from workers.batch.predict import Answer, Predictor
 from workers.batch.results import ResultFile
 from workers.control import BatchControl, ControlRefused, ControlUnreachable, NodeControl, StaleFence
@@ -93,7 +93,7 @@ class Work:
         if predictor is None or manifest is None:
             return self._report(outcome="failed", code="ours:model-unavailable", detail="The model arrived damaged.")
         result = ResultFile(self._folder / RESULT_NAME, manifest)
-        size = CHUNK_IMAGES if manifest.codec else CHUNK_ROWS
+        size = CHUNK_IMAGES if manifest.codec else CHUNK_RANKINGS if manifest.meaning.kind == "ranking" else CHUNK_ROWS
         pieces = read_pieces(self._folder / "input", self._job.input_format)
         try:
             while chunk := list(itertools.islice(pieces, size)):

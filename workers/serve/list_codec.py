@@ -10,13 +10,16 @@ import numpy as np
 from contracts.manifests import ColumnSpec, ModelManifest
 from workers.serve.codecs import MAX_ERRORS, Row, TableCodec
 from workers.serve.problems import Refused, field_error
+from workers.serve.series_codec import NUMBERS_TYPE, SeriesCodec
 
 LIST_MOST = 1_000  # names in one list
 LIST_TYPE = "items"
 
 
-def codec_of(manifest: ModelManifest) -> TableCodec | ListCodec:
+def codec_of(manifest: ModelManifest) -> TableCodec | ListCodec | SeriesCodec:
     """The codec that a model without an image codec needs."""
+    if any(column.type == NUMBERS_TYPE for column in manifest.columns):
+        return SeriesCodec(manifest)
     has_lists = any(column.type == LIST_TYPE for column in manifest.columns)
     return ListCodec(manifest) if has_lists else TableCodec(manifest)
 
@@ -51,11 +54,12 @@ class ListCodec:
         return feed | {column.tensor: _padded(lists[column.name]) for column in self._lists}
 
     def _own_names(self, row: Any) -> Any:
-        """A copy in which aliases are replaced; the model's own name wins where both stand."""
+        """A copy without nulls in which aliases are replaced; the model's own name wins where both stand."""
         if not isinstance(row, dict):
             return row
-        renamed = {self._names[name]: value for name, value in row.items() if name in self._names}
-        return renamed | {name: value for name, value in row.items() if name not in self._names}
+        given = {name: value for name, value in row.items() if value is not None}
+        renamed = {self._names[name]: value for name, value in given.items() if name in self._names}
+        return renamed | {name: value for name, value in given.items() if name not in self._names}
 
 
 def _blank(column: ColumnSpec, is_text: bool) -> Any:

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from scipy.linalg import lapack
 
 MOST_ITEMS = 8_000  # the matrix and its inverse are held in memory: 0.5 GB in single precision
-DOUBLE_MOST_ITEMS = 4_000
+DOUBLE_MOST_ITEMS = 2_500
 PROBE_ITEMS = 500
 
 

@@ -24,7 +24,7 @@ STORED_USERS_MOST = 200_000  # with their names about 10 MB; beyond, the most ac
 STORED_EVENTS_MOST = 10_000_000  # 40 MB
 ANSWER_MOST = 50
 PARITY_TOLERANCE = 1e-3  # scores have spread 1; thousands of products add up in another order
-PARITY_MOST_USERS = 300
+PARITY_MOST_USERS = 250
 K_DEFAULT = 10.0
 
 

@@ -100,6 +100,8 @@ def _data_uri(content: bytes, kind: str) -> str:
 
 def _shown(answer: Answer) -> dict[str, Any]:
     first = (answer.body.get("predictions") or [{}])[0]
+    if isinstance(first.get("items"), list):
+        first = {**first, "items_shown": first["items"]}  # a template reads `.items` of a dict as its method
     chances = sorted((first.get("probabilities") or {}).items(), key=lambda pair: -pair[1])
     return {
         "answer": answer,

@@ -18,6 +18,7 @@ from contracts.manifests import EvaluationReport
 from contracts.problems import Problem
 
 _CLASSES_SHOWN = 20
+_SLICE_METRICS = ("ndcg@10", "hr@10", "recall@20")
 _EXAMPLES_SHOWN = 20
 _TYPES = {"model.onnx": "application/octet-stream"}
 _FILES = {
@@ -75,12 +76,33 @@ def _evidence(request: OrganisationRequest, version: ModelVersion, report: Evalu
             for row, drop in sorted(zip(report.importance, drops, strict=True), key=lambda pair: -pair[1])
         ][:20],
         "examples": _examples(request, report),
+        "slices": [
+            row | {"cells": [row.get("metrics", {}).get(name) for name in _SLICE_METRICS]} for row in report.slices
+        ]
+        if all(name in row.get("metrics", {}) for row in report.slices for name in _SLICE_METRICS)
+        else [],
+        "slice_metrics": _SLICE_METRICS,
+        "interval": report.intervals.get(report.primary_metric, []),
+        "is_ranking": manifest_of(version).meaning.kind == "ranking",
         "only": {"true": request.GET.get("true", ""), "predicted": request.GET.get("predicted", "")},
     }
 
 
 def _ordered(report: EvaluationReport) -> list[str]:
-    wanted = ["accuracy", "macro_f1", "auc", "log_loss", "ece", "mae", "rmse", "r2"]
+    wanted = [
+        "accuracy",
+        "macro_f1",
+        "auc",
+        "log_loss",
+        "ece",
+        "ndcg@10",
+        "hr@10",
+        "recall@20",
+        "mrr",
+        "mae",
+        "rmse",
+        "r2",
+    ]
     return [name for name in wanted if name in report.metrics] + [name for name in report.metrics if name not in wanted]
 
 
@@ -91,8 +113,13 @@ def _examples(request: OrganisationRequest, report: EvaluationReport) -> list[di
         pair = (request.GET["true"], request.GET["predicted"])
         rows = [row for row in rows if (str(row.get("true")), str(row.get("predicted"))) == pair]
     return [
-        row | _off(row) | {"values_shown": list((row.get("values") or {}).items())} for row in rows[:_EXAMPLES_SHOWN]
+        row | _off(row) | {"values_shown": [(name, _shown(value)) for name, value in (row.get("values") or {}).items()]}
+        for row in rows[:_EXAMPLES_SHOWN]
     ]
+
+
+def _shown(value: Any) -> Any:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _off(row: dict[str, Any]) -> dict[str, Any]:
