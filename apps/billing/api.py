@@ -4,19 +4,23 @@ from typing import Any
 
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.http import FileResponse
+from django.http import FileResponse, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.billing.models import Invoice, TopUp
+from apps.billing import schemas
+from apps.billing.invoice_answers import pdf_answer
+from apps.billing.models import CreditNote, Invoice, TopUp
 from apps.billing.queries import used_by_budget
 from apps.billing.representation import (
     shown_budget,
     shown_credit_entry,
+    shown_credit_note,
     shown_invoice,
+    shown_lot,
     shown_statement,
     shown_top_up,
 )
@@ -26,11 +30,12 @@ from apps.billing.services.draft_invoice import draft_invoice
 from apps.billing.services.set_budget import MOST_MICROS, set_budget
 from apps.billing.services.start_top_up import start_top_up
 from apps.ledger.models import Budget
-from apps.ledger.queries import statement_of
+from apps.ledger.queries import lots_left, statement_of
 from apps.ledger.services.open_wallet import credit_wallet
 from apps.rest.authentication import OrganisationRequest
 from apps.rest.etags import etag_of, require_match
 from apps.rest.idempotency import idempotent
+from apps.rest.openapi import listed
 from apps.rest.paging import page
 from apps.rest.parsing import StrictSerializer, parsed
 from apps.rest.permissions import actor_of
@@ -57,7 +62,11 @@ class TopUpRequest(StrictSerializer):
 
 
 class Invoices(APIView):
-    @extend_schema(operation_id="list_invoices", description="Closed months, newest first; `draft` is the present one.")
+    @extend_schema(
+        operation_id="list_invoices",
+        responses=listed(schemas.InvoiceAnswer),
+        description="Closed months, newest first; `draft` is the present one.",
+    )
     def get(self, request: OrganisationRequest) -> Response:
         answer = page(request, Invoice.objects.of(request.organisation), shown_invoice)
         answer.data["draft"] = shown_statement(draft_invoice(request.organisation))
@@ -65,7 +74,11 @@ class Invoices(APIView):
 
 
 class OneInvoice(APIView):
-    @extend_schema(operation_id="get_invoice", description="`draft` as id computes the present month.")
+    @extend_schema(
+        operation_id="get_invoice",
+        responses=schemas.InvoiceAnswer,
+        description="`draft` as id computes the present month.",
+    )
     def get(self, request: OrganisationRequest, invoice_id: str) -> Response:
         if invoice_id == "draft":
             return Response(shown_statement(draft_invoice(request.organisation), with_lines=True))
@@ -83,15 +96,28 @@ class InvoiceUsageFile(APIView):
         return FileResponse(file, as_attachment=True, filename=name, content_type="application/jsonl")
 
 
+class InvoicePdf(APIView):
+    @extend_schema(operation_id="get_invoice_pdf", responses={(200, "application/pdf"): OpenApiTypes.BINARY})
+    def get(self, request: OrganisationRequest, invoice_id: str) -> HttpResponse:
+        return pdf_answer(_invoice(request, invoice_id))
+
+
+class CreditNotes(APIView):
+    @extend_schema(operation_id="list_credit_notes", responses=listed(schemas.CreditNoteAnswer))
+    def get(self, request: OrganisationRequest) -> Response:
+        notes = CreditNote.objects.of(request.organisation).select_related("invoice")
+        return page(request, notes, shown_credit_note)
+
+
 class Budgets(APIView):
     scopes = {"POST": "billing"}
 
-    @extend_schema(operation_id="list_budgets")
+    @extend_schema(operation_id="list_budgets", responses=listed(schemas.BudgetAnswer))
     def get(self, request: OrganisationRequest) -> Response:
         budgets = Budget.objects.of(request.organisation).filter(deleted_at=None).select_related("organisation")
         return page(request, budgets, _budget_answer)
 
-    @extend_schema(operation_id="create_budget", request=BudgetRequest)
+    @extend_schema(operation_id="create_budget", request=BudgetRequest, responses={201: schemas.BudgetAnswer})
     @idempotent
     def post(self, request: OrganisationRequest) -> Response:
         budget = set_budget(request.organisation, **parsed(BudgetRequest, request), by=actor_of(request))
@@ -103,12 +129,12 @@ class Budgets(APIView):
 class OneBudget(APIView):
     scopes = {"PATCH": "billing", "DELETE": "billing"}
 
-    @extend_schema(operation_id="get_budget")
+    @extend_schema(operation_id="get_budget", responses=schemas.BudgetAnswer)
     def get(self, request: OrganisationRequest, budget_id: str) -> Response:
         answer = _budget_answer(_budget(request, budget_id))
         return Response(answer, headers={"ETag": etag_of(_state(answer))})
 
-    @extend_schema(operation_id="change_budget", request=BudgetChange)
+    @extend_schema(operation_id="change_budget", request=BudgetChange, responses=schemas.BudgetAnswer)
     @transaction.atomic
     def patch(self, request: OrganisationRequest, budget_id: str) -> Response:
         budget = _budget(request, budget_id, is_locked=True)
@@ -125,7 +151,11 @@ class OneBudget(APIView):
 class Credits(APIView):
     scopes = {"POST": "billing"}
 
-    @extend_schema(operation_id="get_credits", description="The credit left, and a page of what moved it.")
+    @extend_schema(
+        operation_id="get_credits",
+        responses=schemas.CreditsAnswer,
+        description="The credit left, and a page of what moved it.",
+    )
     def get(self, request: OrganisationRequest) -> Response:
         wallet = credit_wallet(request.organisation)
         answer = page(request, statement_of(request.organisation), shown_credit_entry)
@@ -135,10 +165,16 @@ class Credits(APIView):
             "available_micros": wallet.available_micros,
             "held_micros": wallet.held_micros,
             "spent_micros": wallet.spent_micros,
+            "lots": [shown_lot(lot) for lot in lots_left(request.organisation)],
         }
         return Response({**wallet_part, **answer.data})
 
-    @extend_schema(operation_id="buy_credits", request=TopUpRequest, description="Pay at `checkout_url`.")
+    @extend_schema(
+        operation_id="buy_credits",
+        request=TopUpRequest,
+        responses={201: schemas.TopUpAnswer},
+        description="Pay at `checkout_url`.",
+    )
     @idempotent
     def post(self, request: OrganisationRequest) -> Response:
         top_up = start_top_up(request.organisation, **parsed(TopUpRequest, request))
@@ -146,7 +182,7 @@ class Credits(APIView):
 
 
 class OneTopUp(APIView):
-    @extend_schema(operation_id="get_top_up")
+    @extend_schema(operation_id="get_top_up", responses=schemas.TopUpAnswer)
     def get(self, request: OrganisationRequest, top_up_id: str) -> Response:
         top_up = TopUp.objects.of(request.organisation).filter(pk=top_up_id).first()
         if top_up is None:

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 
 from apps.accounts.service_form import ServiceForm
+from apps.billing.services.change_profile import TAX_ID_TYPES
 
 MICROS = 1_000_000
 
@@ -17,6 +18,23 @@ class TopUpForm(ServiceForm):
 
     def amount_micros(self) -> int:
         return int(self.cleaned_data["amount"] * MICROS)
+
+
+class ProfileForm(ServiceForm):
+    legal_name = forms.CharField(max_length=160, required=False, label="Legal name")
+    email = forms.EmailField(required=False, label="E-mail for invoices")
+    line1 = forms.CharField(max_length=160, required=False, label="Address")
+    line2 = forms.CharField(max_length=160, required=False, label="Address, second line")
+    postal_code = forms.CharField(max_length=20, required=False, label="Postal code")
+    city = forms.CharField(max_length=80, required=False, label="City")
+    country = forms.CharField(max_length=2, required=False, label="Country", help_text="Two letters, like DE.")
+    tax_id_type = forms.ChoiceField(
+        choices=[("", "none"), *((kind, kind.replace("_", " ").upper()) for kind in TAX_ID_TYPES)],
+        required=False,
+        label="Kind of tax number",
+    )
+    tax_id = forms.CharField(max_length=40, required=False, label="Tax number")
+    purchase_order = forms.CharField(max_length=60, required=False, label="Your order number")
 
 
 class BudgetForm(ServiceForm):

@@ -14,13 +14,28 @@ from apps.ledger.rules import budget_period
 from apps.metering.queries import BilledLine, amount_in, billed_lines
 from apps.metering.rules import month_after, month_of
 from apps.training.models import Run
-from contracts.usage import METER_BATCH_ROWS, METER_OVERAGE, METER_PREDICTIONS, METER_TRAINING_SECONDS
+from contracts.usage import (
+    METER_BATCH_ROWS,
+    METER_COMMITMENT,
+    METER_DISCOUNT,
+    METER_GOODWILL,
+    METER_OVERAGE,
+    METER_PLAN,
+    METER_PLAN_CREDIT,
+    METER_PREDICTIONS,
+    METER_TRAINING_SECONDS,
+)
 
 _TITLES = {
     METER_PREDICTIONS: "Predictions",
     METER_BATCH_ROWS: "Batch predictions",
     METER_TRAINING_SECONDS: "Training, seconds",
     METER_OVERAGE: "Not charged: usage beyond the credit",
+    METER_PLAN: "Plan",
+    METER_PLAN_CREDIT: "Back for the rest of a month under another plan",
+    METER_COMMITMENT: "To the agreed minimum",
+    METER_DISCOUNT: "Tiers and included amounts",
+    METER_GOODWILL: "Credited for a fault of ours",
 }
 
 
@@ -78,7 +93,12 @@ def statement_for(organisation: Organisation, period: date) -> Statement:
 
 def carried_into(organisation: Organisation, period: date) -> int:
     """Return the remainder of the invoice before `period`."""
-    before = Invoice.objects.of(organisation).filter(period_start__lt=period).order_by("-period_start").first()
+    before = (
+        Invoice.objects.of(organisation)
+        .filter(period_start__lt=period, voided_at=None)
+        .order_by("-period_start")
+        .first()
+    )
     return before.remainder_micros if before else 0
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from apps.billing.models import Invoice, TopUp
+from apps.billing.models import CreditNote, Invoice, TopUp
 from apps.billing.queries import Statement
 from apps.billing.services.write_usage_file import public_key
-from apps.ledger.models import Budget, LedgerEntry
+from apps.ledger.models import Budget, CreditLot, LedgerEntry
 from apps.ledger.rules import budget_period
 
 _LINE_NAMES = ("position", "meter", "description", "endpoint", "run", "price", "unit_price_micros", "units")
@@ -23,11 +23,13 @@ def shown_statement(statement: Statement, *, with_lines: bool = False) -> dict[s
 def shown_invoice(invoice: Invoice, *, with_lines: bool = False) -> dict[str, Any]:
     lines = [_shown_line(line) for line in invoice.lines.order_by("position")] if with_lines else None
     return {
-        **_shown(invoice, "closed", invoice.usage_events, lines),
+        **_shown(invoice, "void" if invoice.voided_at else "closed", invoice.usage_events, lines),
         "closed_at": invoice.closed_at.isoformat(),
         "usage_file": f"/api/v1/invoices/{invoice.pk}/usage.jsonl",
         "usage_sha256": invoice.usage_sha256,
         "public_key": public_key(),
+        "pdf": f"/api/v1/invoices/{invoice.pk}/pdf",
+        "customer": invoice.customer,
     }
 
 
@@ -57,8 +59,38 @@ def shown_top_up(top_up: TopUp) -> dict[str, Any]:
         "currency": top_up.currency,
         "state": top_up.state,
         "checkout_url": top_up.checkout_url or None,
+        "is_automatic": top_up.is_automatic,
+        "refunded_micros": top_up.refunded_micros,
         "created_at": top_up.created_at.isoformat(),
         "paid_at": top_up.paid_at.isoformat() if top_up.paid_at else None,
+    }
+
+
+def shown_lot(lot: CreditLot) -> dict[str, Any]:
+    """A grant of credit and what became of it."""
+    names = ("kind", "note", "currency", "amount_micros", "used_micros", "expired_micros", "withdrawn_micros")
+    return {
+        "id": lot.pk,
+        "object": "credit_lot",
+        **{name: getattr(lot, name) for name in names},
+        "left_micros": lot.left_micros,
+        "granted_at": lot.granted_at.isoformat(),
+        "expires_at": lot.expires_at.isoformat() if lot.expires_at else None,
+    }
+
+
+def shown_credit_note(note: CreditNote) -> dict[str, Any]:
+    return {
+        "id": note.pk,
+        "object": "credit_note",
+        "number": note.number,
+        "invoice": note.invoice_id,
+        "currency": note.currency,
+        "amount_micros": note.amount_micros,
+        "is_void": note.is_void,
+        "reason": note.reason,
+        "replaced_by": note.replaced_by_id,
+        "created_at": note.created_at.isoformat(),
     }
 
 

@@ -38,6 +38,20 @@ def round_half_even(micros: int, currency: str) -> tuple[int, int]:
     return minor, micros - minor * step
 
 
+def amount_text(micros: int, currency: str) -> str:
+    """Return an exact amount: at least the currency's decimals, at most the six of a micro: 1.50, 0.000123, 20."""
+    least = _MINOR_DIGITS.get(currency.upper(), 2)
+    whole, part = divmod(abs(micros), 1_000_000)
+    digits = f"{part:06d}".rstrip("0").ljust(least, "0")
+    sign = "-" if micros < 0 else ""
+    return f"{sign}{whole:,}{'.' if digits else ''}{digits} {currency}"
+
+
+def minor_text(minor: int, currency: str) -> str:
+    """Return minor units as people write them: 1234 USD cents are 12.34 USD."""
+    return amount_text(minor * micros_per_minor(currency), currency)
+
+
 def alert_steps_reached(*, used_micros: int, limit_micros: int) -> list[int]:
     """Return the steps of 50, 75, 90, 100 per cent that are reached; nothing for a budget of zero."""
     if limit_micros <= 0:
@@ -55,7 +69,7 @@ def is_webhook_time_right(timestamp_s: int, now_s: float) -> bool:
     return abs(now_s - timestamp_s) <= WEBHOOK_TOLERANCE_S
 
 
-def invoice_number(period_month: str, taken: Iterable[str]) -> str:
-    """Return the next number of a month: MY-2026-11-000001."""
+def invoice_number(period_month: str, taken: Iterable[str], prefix: str = "MY") -> str:
+    """Return the next number of a month: MY-2026-11-000001; credit notes have a prefix and numbers of their own."""
     highest = max((int(number.rsplit("-", 1)[1]) for number in taken), default=0)
-    return f"MY-{period_month}-{highest + 1:06d}"
+    return f"{prefix}-{period_month}-{highest + 1:06d}"

@@ -2,8 +2,19 @@
 
 from celery import shared_task
 
-from apps.billing.services import close_period, resolve_frozen, roll_budgets
+from apps.billing.services import (
+    close_period,
+    resolve_frozen,
+    roll_budgets,
+)
 from apps.billing.services import push_usage as pushing
+from apps.billing.services import (
+    renew_subscriptions as renewing,
+)
+from apps.billing.services import (
+    true_up as truing,
+)
+from apps.ledger.services import settle_lots
 
 
 @shared_task
@@ -21,3 +32,18 @@ def push_usage() -> None:
 @shared_task
 def close_due_periods() -> None:
     close_period.close_due_periods()
+
+
+@shared_task
+def renew_subscriptions() -> None:
+    renewing.renew_subscriptions()
+
+
+@shared_task
+def settle_credit() -> None:
+    settle_lots.settle_due_lots()
+
+
+@shared_task
+def true_up() -> None:
+    truing.true_up_all()

@@ -11,6 +11,8 @@ from django.db.models import F, Q
 
 from apps.accounts.models import Organisation, User
 from apps.accounts.tenancy import TenantQuerySet
+from apps.ledger.lots import KINDS
+from apps.ledger.tiers import GRADUATED, MODES
 from contracts.ids import new_id
 
 
@@ -34,6 +36,32 @@ class Price(models.Model):
 
     def __str__(self) -> str:
         return f"{self.meter} {self.dimension} {self.unit_price_micros} {self.currency}"
+
+
+class PriceTiers(models.Model):
+    """Tiers over a meter's price in a calendar month, for a plan or for all. Never changed, only superseded."""
+
+    id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "trf"), editable=False)
+    plan = models.CharField(max_length=40, blank=True)  # a plan's name; empty: every organisation
+    meter = models.CharField(max_length=40)
+    dimension = models.CharField(max_length=40, blank=True)
+    currency = models.CharField(max_length=3, default="USD")
+    mode = models.CharField(max_length=10, choices=[(mode, mode) for mode in MODES], default=GRADUATED)
+    tiers = models.JSONField(default=list)  # [{up_to, unit_price_micros}]; empty from this date on: no tiers any more
+    effective_from = models.DateTimeField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+
+    class Meta:
+        verbose_name_plural = "price tiers"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["plan", "meter", "dimension", "currency", "effective_from"], name="tiers_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.mode} {self.meter} {self.dimension} {self.plan}"
 
 
 class LedgerTransaction(models.Model):
@@ -111,6 +139,7 @@ class Wallet(models.Model):
     held_micros = models.BigIntegerField(default=0)
     spent_micros = models.BigIntegerField(default=0)
     overdraft_micros = models.BigIntegerField(default=0)
+    attributed_micros = models.BigIntegerField(default=0)  # of what is spent, that which lots of credit have paid
     period_start = models.DateTimeField(null=True, blank=True)
     period_end = models.DateTimeField(null=True, blank=True)
 
@@ -156,3 +185,42 @@ class Hold(models.Model):
 
     def __str__(self) -> str:
         return self.subject
+
+
+class CreditLot(models.Model):
+    """One grant of credit and what became of it: amount == left + used + expired + withdrawn, always.
+
+    The sum of what is left, plus what is spent and not attributed yet, is what the credit wallet has and holds.
+    """
+
+    id = models.CharField(primary_key=True, max_length=40, default=partial(new_id, "lot"), editable=False)
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="credit_lots")
+    kind = models.CharField(max_length=10, choices=[(kind, kind) for kind in KINDS])
+    ref = models.CharField(max_length=200, unique=True)  # of the ledger transaction that granted it
+    note = models.CharField(max_length=300, blank=True)
+    currency = models.CharField(max_length=3)
+    amount_micros = models.BigIntegerField()
+    used_micros = models.BigIntegerField(default=0)  # negative only for kind `returned`: credit that came back
+    expired_micros = models.BigIntegerField(default=0)
+    withdrawn_micros = models.BigIntegerField(default=0)  # paid back to where it came from
+    left_micros = models.GeneratedField(
+        expression=F("amount_micros") - F("used_micros") - F("expired_micros") - F("withdrawn_micros"),
+        output_field=models.BigIntegerField(),
+        db_persist=True,
+    )
+    granted_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TenantQuerySet["CreditLot"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(amount_micros__gte=F("used_micros") + F("expired_micros") + F("withdrawn_micros")),
+                name="lot_never_overdrawn",
+            )
+        ]
+        indexes = [models.Index(fields=["organisation", "expires_at"], name="lots_by_expiry")]
+
+    def __str__(self) -> str:
+        return self.ref

@@ -6,7 +6,8 @@ from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from apps.accounts.models import Organisation
-from apps.ledger.models import LedgerEntry, Price, Wallet
+from apps.ledger.lots import Lot, in_order_of_use
+from apps.ledger.models import CreditLot, LedgerEntry, Price, Wallet
 from apps.ledger.rules import customer_account
 from contracts.problems import Problem
 
@@ -36,6 +37,15 @@ def statement_of(organisation: Organisation) -> QuerySet[LedgerEntry]:
     return LedgerEntry.objects.filter(
         transaction__organisation=organisation, account=customer_account(organisation.pk)
     ).select_related("transaction")
+
+
+def lots_left(organisation: Organisation) -> list[CreditLot]:
+    """Return the grants of credit that have something left, in the order of their use."""
+    rows = {lot.pk: lot for lot in CreditLot.objects.of(organisation).filter(left_micros__gt=0)}
+    lots = [
+        Lot(lot.pk, lot.kind, lot.left_micros, lot.used_micros, lot.expires_at, lot.granted_at) for lot in rows.values()
+    ]
+    return [rows[lot.id] for lot in in_order_of_use(lots)]
 
 
 def live_budget_wallets(at: datetime | None = None) -> QuerySet[Wallet]:

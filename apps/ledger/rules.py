@@ -4,6 +4,7 @@ Sign convention, once for all: an entry's amount is positive where we owe or hav
     customer:<org>   positive: credit the organisation may still spend   == credit wallet `available`
     held:<org>       positive: credit set aside in leases and holds      == credit wallet `held`
     revenue:<org>    positive: what usage has earned                     == credit wallet `spent` == sum of usage events
+    expired:<org>    positive: credit that ran out before it was used
     overage:<org>    positive: usage that was delivered but is not charged, because no credit was left
     funding:<source> negative: where credit came from (stripe, grant); written-off: negative, the contra of overage
 """
@@ -30,6 +31,10 @@ def overage_account(organisation_id: str) -> str:
     return f"overage:{organisation_id}"
 
 
+def expired_account(organisation_id: str) -> str:
+    return f"expired:{organisation_id}"
+
+
 def funding_account(source: str) -> str:
     return f"funding:{source}"
 
@@ -42,16 +47,24 @@ class Movement:
     give_back: int = 0  # held -> available
     charge_held: int = 0  # held -> spent
     charge_available: int = 0  # available -> spent
+    refund: int = 0  # spent -> available: a price was taken back
     write_off: int = 0  # delivered, not charged; moves no wallet
 
     def __post_init__(self) -> None:
-        parts = (self.set_aside, self.give_back, self.charge_held, self.charge_available, self.write_off)
+        parts = (
+            self.set_aside,
+            self.give_back,
+            self.charge_held,
+            self.charge_available,
+            self.refund,
+            self.write_off,
+        )
         if any(part < 0 for part in parts):
             raise ValueError(f"a movement cannot be negative: {self}")
 
     @property
     def available_change(self) -> int:
-        return self.give_back - self.set_aside - self.charge_available
+        return self.give_back + self.refund - self.set_aside - self.charge_available
 
     @property
     def held_change(self) -> int:
@@ -59,7 +72,7 @@ class Movement:
 
     @property
     def spent_change(self) -> int:
-        return self.charge_held + self.charge_available
+        return self.charge_held + self.charge_available - self.refund
 
     def entries(self, organisation_id: str) -> dict[str, int]:
         """Return the ledger's side of the movement, for a credit wallet. It sums to zero by construction."""

@@ -10,8 +10,9 @@ from django.db.models.functions import Coalesce, TruncDate
 
 from apps.accounts.models import Organisation
 from apps.metering.models import PeriodWatermark, UsageEvent
-from contracts.usage import METER_OVERAGE
+from contracts.usage import METER_OVERAGE, METER_PLAN, METER_PLAN_CREDIT, MONEY_METERS
 
+_FEES = (METER_PLAN, METER_PLAN_CREDIT)
 GROUPS = ("day", "endpoint", "key", "model_version", "run")  # besides the meter, which always splits: units differ
 
 
@@ -30,13 +31,19 @@ def usage_by(
 def amount_in(
     organisation: Organisation, *, start: datetime | None = None, end: datetime | None = None, **scope: str
 ) -> int:
-    """Return what usage cost in [start, end); `scope` narrows to endpoint= or key=."""
-    events = UsageEvent.objects.of(organisation).filter(**scope)
+    """Return what usage cost in [start, end), without plan fees; `scope` narrows to endpoint= or key=."""
+    events = UsageEvent.objects.of(organisation).filter(**scope).exclude(meter__in=_FEES)
     if start is not None:
         events = events.filter(occurred_at__gte=start)
     if end is not None:
         events = events.filter(occurred_at__lt=end)
     return int(events.aggregate(total=Coalesce(Sum("amount_micros"), 0, output_field=BigIntegerField()))["total"])
+
+
+def units_in(organisation: Organisation, *, meter: str, start: datetime) -> int:
+    """Return the units of a meter since `start`."""
+    events = UsageEvent.objects.of(organisation).filter(meter=meter, occurred_at__gte=start)
+    return int(events.aggregate(total=Sum("units"))["total"] or 0)
 
 
 @dataclass(frozen=True)
@@ -54,13 +61,15 @@ class BilledLine:
     @property
     def unit_price_micros(self) -> int:
         """Exact: every event was checked against its price row; overage takes one micro back per unit."""
-        return -1 if self.meter == METER_OVERAGE else self.amount_micros // self.units if self.units else 0
+        if self.meter in MONEY_METERS:
+            return MONEY_METERS[self.meter]
+        return self.amount_micros // self.units if self.units else 0
 
 
 def billed_lines(organisation: Organisation, period: date) -> list[BilledLine]:
     """Fold a month's events into invoice lines, in a fixed order."""
     names = ("meter", "endpoint", "run", "price")
-    order = Case(When(meter=METER_OVERAGE, then=1), default=0)
+    order = Case(When(meter=METER_OVERAGE, then=2), When(meter__in=MONEY_METERS, then=1), default=0)
     rows = (
         UsageEvent.objects.of(organisation)
         .filter(period=period)

@@ -56,6 +56,7 @@ _MAP: list[tuple[str, list[tuple[str, str, str, tuple[str, ...]]]]] = [
         "Organisation",
         [
             ("Usage and billing", "receipt-text", "billing:overview", ("billing:", "metering:")),
+            ("Webhooks", "plug-zap", "webhooks:list", ("webhooks:",)),
             ("Members", "users", "accounts:members", ("accounts:member", "accounts:invit")),
             ("Audit log", "scroll-text", "accounts:audit", ("accounts:audit",)),
         ],

@@ -31,6 +31,14 @@ PREFIXES = {
     "aud": "audit entry",
     "cand": "candidate",
     "hold": "hold",
+    "lot": "credit lot",
+    "trf": "price tiers",
+    "plv": "plan version",
+    "cdn": "credit note",
+    "whk": "webhook",
+    "evt": "event",
+    "dlv": "delivery",
+    "adj": "manual credit",
 }
 
 

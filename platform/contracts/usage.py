@@ -10,6 +10,20 @@ METER_PREDICTIONS = "predictions"  # unit: one row, image or text answered
 METER_BATCH_ROWS = "batch_rows"  # unit: one row answered offline
 METER_TRAINING_SECONDS = "training_compute_seconds"  # unit: one second of a pool's machine
 METER_OVERAGE = "overage"  # unit: one micro that was delivered but is not charged; its amount is negative
+METER_PLAN = "plan"  # unit: one micro of a plan's monthly fee
+METER_PLAN_CREDIT = "plan_credit"  # unit: one micro given back for the rest of a month under another plan
+METER_COMMITMENT = "commitment"  # unit: one micro that is missing to the agreed minimum of a month
+METER_DISCOUNT = "discount"  # unit: one micro that tiers and included amounts take off the list price
+METER_GOODWILL = "goodwill"  # unit: one micro credited for what we did wrong
+# Meters that count money itself: amount == units × this.
+MONEY_METERS = {
+    METER_OVERAGE: -1,
+    METER_PLAN: 1,
+    METER_PLAN_CREDIT: -1,
+    METER_COMMITMENT: 1,
+    METER_DISCOUNT: -1,
+    METER_GOODWILL: -1,
+}
 
 
 @dataclass(frozen=True)

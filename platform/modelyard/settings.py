@@ -70,6 +70,7 @@ INSTALLED_APPS = [
     "apps.outbox",
     "apps.accounts",
     "apps.rest",
+    "apps.webhooks",
     "apps.compute",
     "apps.ledger",
     "apps.metering",
@@ -167,11 +168,16 @@ CELERY_BEAT_SCHEDULE = {  # seconds; every task may run twice or late without ha
     "reap-lost-runs": {"task": "apps.training.tasks.reap", "schedule": 2.0},
     "wake-waiting-runs": {"task": "apps.training.tasks.wake_waiting", "schedule": 5.0},
     "reap-lost-batches": {"task": "apps.endpoints.tasks.reap_batches", "schedule": 5.0},
-    "close-abandoned-leases": {"task": "apps.metering.tasks.close_abandoned_leases", "schedule": 30.0},
     "watch-rollouts": {"task": "apps.endpoints.tasks.watch_rollouts", "schedule": 10.0},
     "forget-old-traffic": {"task": "apps.endpoints.tasks.forget_old_traffic", "schedule": 3600.0},
+    "close-abandoned-leases": {"task": "apps.metering.tasks.close_abandoned_leases", "schedule": 30.0},
     "roll-budget-periods": {"task": "apps.billing.tasks.roll_budget_periods", "schedule": 60.0},
     "push-usage-to-stripe": {"task": "apps.billing.tasks.push_usage", "schedule": 300.0},
+    "deliver-webhooks": {"task": "apps.webhooks.tasks.deliver", "schedule": 5.0},
+    "forget-old-deliveries": {"task": "apps.webhooks.tasks.forget_old", "schedule": 86_400.0},
+    "renew-subscriptions": {"task": "apps.billing.tasks.renew_subscriptions", "schedule": 60.0},
+    "settle-credit": {"task": "apps.billing.tasks.settle_credit", "schedule": 60.0},
+    "true-up-tiers": {"task": "apps.billing.tasks.true_up", "schedule": 600.0},
     "forget-old-answers": {"task": "apps.rest.tasks.forget_expired", "schedule": 3600.0},
     "forget-sent-messages": {"task": "apps.outbox.tasks.forget_done", "schedule": 3600.0},
     "close-last-month": {"task": "apps.billing.tasks.close_due_periods", "schedule": 3600.0},
@@ -273,11 +279,15 @@ SPECTACULAR_SETTINGS = {
 # --- side effects: topic -> function(payload: dict) -----------------------------------------------------------------
 OUTBOX_HANDLERS = {
     "mail": "apps.accounts.tasks.send_mail",
+    "webhook-event": "apps.webhooks.tasks.fan_out",
     "check-upload": "apps.datasets.tasks.start_check",
     "wake-trainer": "apps.training.tasks.wake_trainer",
     "wake-batch": "apps.endpoints.tasks.wake_batch",
     "config-changed": "apps.endpoints.tasks.hint_config_changed",
 }
+
+# --- webhooks to customers: only public https, unless an operator names hosts of the own network ---------------------
+WEBHOOK_ALLOWED_HOSTS = [host for host in text("WEBHOOK_ALLOWED_HOSTS", default="").split(",") if host]
 
 # --- Stripe; without a key the shipped local double answers at STRIPE_API_BASE --------------------------------------
 STRIPE_SECRET_KEY = secret("STRIPE_SECRET_KEY", default="sk_test_double")
@@ -289,6 +299,8 @@ IS_STRIPE_DOUBLE = STRIPE_SECRET_KEY == "sk_test_double"
 # --- money ----------------------------------------------------------------------------------------------------------
 WELCOME_CREDIT_MICROS = integer("WELCOME_CREDIT_MICROS", default=5_000_000)  # granted to each new organisation
 ORGANISATION_REQUESTS_PER_MINUTE = integer("ORGANISATION_REQUESTS_PER_MINUTE", default=600_000)  # fair-use ceiling
+SELLER_NAME = text("SELLER_NAME", default="Modelyard")  # on invoices
+SELLER_DETAILS = text("SELLER_DETAILS", default="")  # address and tax number, on invoices
 PERIOD_GRACE_S = integer("PERIOD_GRACE_S", default=3600)  # a month is closed this long after its end
 
 # --- the rest -------------------------------------------------------------------------------------------------------

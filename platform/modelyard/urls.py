@@ -10,6 +10,7 @@ from apps.web import health
 api_v1 = [
     path("", include("apps.rest.urls_api")),
     path("", include("apps.billing.urls_keys")),
+    path("", include("apps.webhooks.urls_api")),
     path("", include("apps.compute.urls_api")),
     path("", include("apps.datasets.urls_api")),
     path("", include("apps.training.urls_api")),
@@ -31,6 +32,7 @@ internal_v1 = [
 pages = [  # of one organisation: /o/<slug>/…
     path("", include("apps.web.urls_organisation")),
     path("", include("apps.accounts.urls")),
+    path("", include("apps.webhooks.urls")),
     path("", include("apps.datasets.urls")),
     path("", include("apps.training.urls")),
     path("", include("apps.registry.urls")),

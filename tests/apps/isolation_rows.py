@@ -58,10 +58,23 @@ API: dict[str, Actions] = {
     # money
     "usage": READ,
     "usage/<str:usage_id>": READ,
+    # webhooks
+    "events": READ,
+    "webhooks": {"GET": "admin", "POST": "admin"},
+    "webhooks/<str:webhook_id>": {"GET": "admin", "PATCH": "admin", "DELETE": "admin"},
+    "webhooks/<str:webhook_id>/rotate": ADMIN_POST,
+    "webhooks/<str:webhook_id>/ping": ADMIN_POST,
+    "webhooks/<str:webhook_id>/deliveries": {"GET": "admin"},
+    "webhooks/<str:webhook_id>/deliveries/<str:delivery_id>/redeliver": ADMIN_POST,
     "invoices": READ,
     "invoices/<str:invoice_id>": READ,
     "invoices/<str:invoice_id>/usage.jsonl": READ,
+    "invoices/<str:invoice_id>/pdf": READ,
+    "credit-notes": READ,
     "budgets": {"GET": "read", "POST": "billing"},
+    "plans": READ,
+    "subscription": {"GET": "read", "POST": "billing"},
+    "subscription/preview": {"POST": "read"},
     "budgets/<str:budget_id>": {"GET": "read", "PATCH": "billing", "DELETE": "billing"},
     "credits": {"GET": "read", "POST": "billing"},
     "credits/<str:top_up_id>": READ,
@@ -104,6 +117,8 @@ PAGES: dict[str, Actions] = {
     "endpoints/<str:endpoint_id>/live": READ,
     "endpoints/<str:endpoint_id>/deploy": POST,
     "endpoints/<str:endpoint_id>/rollback": POST,
+    "endpoints/<str:endpoint_id>/analytics": READ,
+    "endpoints/<str:endpoint_id>/guard": POST,
     "endpoints/<str:endpoint_id>/playground": {"GET": "read", "POST": "predict"},
     "endpoints/<str:endpoint_id>/code": READ,
     "endpoints/<str:endpoint_id>/settings": READ,
@@ -119,17 +134,31 @@ PAGES: dict[str, Actions] = {
     "batches/<str:batch_id>/result": READ,
     "usage/": READ,
     "billing": READ,
+    "billing/plan": READ,
+    "billing/plan/change": {"GET": "billing", "POST": "billing"},
+    "webhooks/": {"GET": "admin"},
+    "webhooks/new": {"GET": "admin", "POST": "admin"},
+    "webhooks/<str:webhook_id>/": {"GET": "admin"},
+    "webhooks/<str:webhook_id>/<slug:verb>": ADMIN_POST,
+    "webhooks/<str:webhook_id>/deliveries/<str:delivery_id>/redeliver": ADMIN_POST,
     "billing/credit": READ,
     "billing/top-up": {"POST": "billing"},
     "billing/budgets": READ,
     "billing/budgets/new": {"POST": "billing"},
     "billing/budgets/<str:budget_id>/remove": {"POST": "billing"},
     "billing/invoices": READ,
+    "billing/profile": {"GET": "billing", "POST": "billing"},
+    "billing/verify_invoice.py": READ,
+    "billing/credit-notes/<str:note_id>/pdf": READ,
+    "billing/invoices/<str:invoice_id>/pdf": READ,
     "billing/invoices/<str:invoice_id>": READ,
     "billing/invoices/<str:invoice_id>/json": READ,
     "billing/invoices/<str:invoice_id>/usage.jsonl": READ,
 }
-QUERIES = {"runs/estimate": "?dataset_version={dataset_version}"}  # what a page needs in its query to answer at all
+QUERIES = {  # what a page needs in its query to answer at all
+    "billing/plan/change": "?plan=team",
+    "runs/estimate": "?dataset_version={dataset_version}",
+}
 
 PARAMETERS = {  # name of a parameter -> what of World.ids goes there
     "member_id": "member",
@@ -147,12 +176,15 @@ PARAMETERS = {  # name of a parameter -> what of World.ids goes there
     "invoice_id": "invoice",
     "budget_id": "budget",
     "top_up_id": "top_up",
+    "note_id": "note",
+    "webhook_id": "webhook",
+    "delivery_id": "delivery",
     "version_id": "model_version",
 }
 OTHER_PARAMETERS: dict[str, dict[str, str]] = {  # where a name means something else: start of the pattern -> parameters
     "datasets/": {"version_id": "dataset_version"},
 }
-CONSTANTS = {"name": "model.onnx", "sample": "iris", "sha256": "1" * 64}
+CONSTANTS = {"verb": "rotate", "name": "model.onnx", "sample": "iris", "sha256": "1" * 64}
 
 Ids = dict[str, Any]
 BODIES: dict[tuple[str, str], Any] = {  # (method, pattern) -> body; foreign ids inside bodies are tried as well
@@ -176,6 +208,10 @@ BODIES: dict[tuple[str, str], Any] = {  # (method, pattern) -> body; foreign ids
         "scope_id": ids["endpoint"],
         "limit_micros": 1,
     },
+    ("POST", "subscription"): lambda ids: {"plan": "free"},
+    ("POST", "subscription/preview"): lambda ids: {"plan": "free"},
+    ("POST", "webhooks"): lambda ids: {"url": "https://example.com/hook"},
+    ("PATCH", "webhooks/<str:webhook_id>"): lambda ids: {"description": "taken over"},
     ("PATCH", "budgets/<str:budget_id>"): lambda ids: {"limit_micros": 5},
 }
 NAMES_FOREIGN_IDS = {  # collections where only the foreign id in the body is wrong

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from apps.accounts.models import Membership
 from apps.accounts.services.invite_member import invite_member
-from apps.billing.models import Invoice, TopUp
+from apps.billing.models import CreditNote, Invoice, TopUp
+from apps.billing.services.change_plan import start_default_plan
 from apps.compute.models import Pool
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.endpoints.models import Batch, Deployment, Endpoint
@@ -20,6 +21,7 @@ from apps.ledger.models import Budget
 from apps.metering.models import UsageEvent
 from apps.registry.models import Model, ModelVersion
 from apps.training.models import Run
+from apps.webhooks.services.change_webhook import create_webhook, send_ping
 from contracts.manifests import (
     ColumnSpec,
     EvaluationReport,
@@ -211,4 +213,11 @@ def _billed(world: World) -> None:
     budget = Budget.objects.create(
         organisation=organisation, name="b", scope="organisation", scope_id=organisation.pk, limit_micros=1
     )
+    note = CreditNote.objects.create(
+        organisation=organisation, invoice=invoice, number="CN-1", currency="USD", amount_micros=1, reason="x"
+    )
+    world.ids |= {"note": note.pk}
+    start_default_plan(organisation)
+    webhook = create_webhook(organisation, url="https://example.com/hook", by="system")
+    world.ids |= {"webhook": webhook.pk, "delivery": send_ping(webhook).pk}
     world.ids |= {"usage": event.pk, "invoice": invoice.pk, "top_up": top_up.pk, "budget": budget.pk}

@@ -30,7 +30,7 @@ def pass_limit(organisation: Organisation, name: str, *, used: Callable[[], int]
     if have + more > most:
         raise Problem(
             "yours:limit-reached",
-            f"The plan {allowance.plan} allows {most:,} {LIMITS[name]}; there are {have:,}, and this needs {more:,} more.",
+            f"The plan {allowance.plan} allows {most:,} {LIMITS[name]}: there are {have:,}, this needs {more:,} more.",
             limit=name,
             most=most,
             used=have,

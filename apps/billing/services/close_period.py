@@ -18,10 +18,13 @@ from apps.accounts.models import Organisation
 from apps.billing.models import Invoice, InvoiceLine
 from apps.billing.queries import Statement, statement_for
 from apps.billing.rules import invoice_number
+from apps.billing.services.change_profile import profile_snapshot
+from apps.billing.services.true_up import charge_commitment, true_up_discounts
 from apps.billing.services.write_usage_file import write_usage_file
 from apps.metering.models import PeriodWatermark
 from apps.metering.queries import months_with_usage
 from apps.metering.rules import month_after, month_of, month_start
+from apps.webhooks.services.emit import emit
 from contracts.ids import new_id
 from contracts.problems import Problem
 
@@ -37,11 +40,19 @@ def close_period(organisation: Organisation, period: date, *, now: datetime | No
     with transaction.atomic():
         PeriodWatermark.objects.bulk_create([PeriodWatermark(organisation=organisation)], ignore_conflicts=True)
         watermark = PeriodWatermark.objects.select_for_update().get(pk=organisation.pk)
+        if watermark.open_from > period:
+            return _invoice_of(organisation, period)
+        for month in {*months_with_usage(organisation, before=month_after(period)), period}:
+            true_up_discounts(organisation, month)
+        charge_commitment(organisation, period)
         for month in months_with_usage(organisation, before=month_after(period)):
-            _store(statement_for(organisation, month))
-        if watermark.open_from < month_after(period):
-            PeriodWatermark.objects.filter(pk=organisation.pk).update(open_from=month_after(period))
-    return Invoice.objects.of(organisation).filter(period_start=period).first()
+            store_invoice(statement_for(organisation, month))
+        PeriodWatermark.objects.filter(pk=organisation.pk).update(open_from=month_after(period))
+    return _invoice_of(organisation, period)
+
+
+def _invoice_of(organisation: Organisation, period: date) -> Invoice | None:
+    return Invoice.objects.of(organisation).filter(period_start=period, voided_at=None).first()
 
 
 def close_due_periods(*, now: datetime | None = None) -> int:
@@ -58,7 +69,8 @@ def close_due_periods(*, now: datetime | None = None) -> int:
     return Invoice.objects.count() - before
 
 
-def _store(statement: Statement) -> Invoice:
+def store_invoice(statement: Statement, *, edition: int = 1) -> Invoice:
+    """Write the invoice, its lines and its signed usage file. Runs in the caller's transaction."""
     invoice_id, number = new_id("inv"), _next_number(statement.period_start)
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
         sha256 = write_usage_file(statement, number, spool)
@@ -79,6 +91,8 @@ def _store(statement: Statement) -> Invoice:
         usage_key=stored,
         usage_sha256=sha256,
         usage_events=statement.usage_events,
+        customer=profile_snapshot(statement.organisation),
+        edition=edition,
     )
     InvoiceLine.objects.bulk_create(
         InvoiceLine(
@@ -94,6 +108,19 @@ def _store(statement: Statement) -> Invoice:
             amount_micros=line.amount_micros,
         )
         for line in statement.lines
+    )
+    emit(
+        statement.organisation,
+        "invoice.closed",
+        {
+            "invoice": invoice.pk,
+            "number": number,
+            "period_start": statement.period_start.isoformat(),
+            "currency": statement.currency,
+            "total_micros": statement.total_micros,
+            "total_minor": statement.total_minor,
+        },
+        dedupe_key=f"invoice:{invoice.pk}",
     )
     return invoice
 

@@ -5,6 +5,7 @@ from django.db import transaction
 
 from apps.accounts.models import Organisation, User
 from apps.accounts.services.create_organisation import create_organisation
+from apps.billing.services.change_plan import start_default_plan
 from apps.ledger.services.grant_credit import grant_credit
 from apps.ledger.services.open_wallet import credit_wallet
 
@@ -13,6 +14,7 @@ from apps.ledger.services.open_wallet import credit_wallet
 def open_account(name: str, *, owner: User, currency: str = "USD") -> Organisation:
     organisation = create_organisation(name, owner=owner, currency=currency)
     credit_wallet(organisation)
+    start_default_plan(organisation)
     if settings.WELCOME_CREDIT_MICROS:
         grant_credit(
             organisation,

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
+from contracts.usage import MONEY_METERS
+
 
 @dataclass(frozen=True)
 class Check:
@@ -16,6 +18,7 @@ class Check:
         return not self.differences
 
 
+_MONEY = ", ".join(f"'{meter}'" for meter in MONEY_METERS)
 # Each query answers (what, found, expected) for everything it compares; a difference is a row with found <> expected.
 _CHECKS = {
     "ledger: every transaction sums to zero": """
@@ -66,7 +69,10 @@ _CHECKS = {
         FROM accounts_organisation o""",
     "usage: each amount is units times the price row": """
         SELECT u.id, u.amount_micros, u.units * p.unit_price_micros FROM metering_usageevent u
-        LEFT JOIN ledger_price p ON p.id = u.price WHERE u.meter <> 'overage'""",
+        LEFT JOIN ledger_price p ON p.id = u.price WHERE u.meter NOT IN (%(money_meters)s)""",
+    "usage: what counts money counts it": """
+        SELECT id, amount_micros, CASE WHEN meter IN ('plan', 'commitment') THEN units ELSE -units END
+        FROM metering_usageevent WHERE meter IN (%(money_meters)s)""",
     "invoices: usage of each month is its invoice, or in an open month": """
         SELECT u.organisation_id || ' ' || u.period, sum(u.amount_micros),
           CASE WHEN u.period >= coalesce(w.open_from, DATE '1970-01-01') THEN sum(u.amount_micros)
@@ -74,13 +80,27 @@ _CHECKS = {
         FROM metering_usageevent u
         LEFT JOIN metering_periodwatermark w ON w.organisation_id = u.organisation_id
         LEFT JOIN billing_invoice i ON i.organisation_id = u.organisation_id AND i.period_start = u.period
+          AND i.voided_at IS NULL
         GROUP BY u.organisation_id, u.period, w.open_from, i.total_micros""",
     "invoices: the lines sum to the total": """
         SELECT i.number, coalesce(sum(l.amount_micros), 0), i.total_micros FROM billing_invoice i
         LEFT JOIN billing_invoiceline l ON l.invoice_id = i.id GROUP BY i.id""",
+    "credit: the lots hold what the wallet has, holds and has spent": """
+        SELECT w.organisation_id, w.available_micros + w.held_micros + w.spent_micros,
+          (SELECT coalesce(sum(amount_micros - expired_micros - withdrawn_micros), 0) FROM ledger_creditlot l
+            WHERE l.organisation_id = w.organisation_id)
+        FROM ledger_wallet w WHERE w.budget_id IS NULL""",
+    "credit: what is attributed is what the lots have used": """
+        SELECT w.organisation_id, w.attributed_micros,
+          (SELECT coalesce(sum(used_micros), 0) FROM ledger_creditlot l WHERE l.organisation_id = w.organisation_id)
+        FROM ledger_wallet w WHERE w.budget_id IS NULL""",
+    "credit: what expired is the balance of expired:<org>": """
+        SELECT o.id, (SELECT coalesce(sum(expired_micros), 0) FROM ledger_creditlot l WHERE l.organisation_id = o.id),
+          (SELECT coalesce(sum(amount_micros), 0) FROM ledger_ledgerentry e WHERE e.account = 'expired:' || o.id)
+        FROM accounts_organisation o""",
     "top-ups: paid ones are the balance of funding:stripe": """
         SELECT o.id,
-          (SELECT coalesce(sum(amount_micros), 0) FROM billing_topup t
+          (SELECT coalesce(sum(amount_micros - refunded_micros), 0) FROM billing_topup t
             WHERE t.organisation_id = o.id AND t.state = 'paid'),
           (SELECT -coalesce(sum(e.amount_micros), 0) FROM ledger_ledgerentry e
             JOIN ledger_ledgertransaction x ON x.id = e.transaction_id
@@ -109,6 +129,7 @@ def _is_nested() -> bool:
 
 
 def _run(cursor: object, name: str, query: str) -> Check:
+    query = query.replace("%(money_meters)s", _MONEY).replace("%%", "%")
     cursor.execute(f"SELECT what, found, expected FROM ({query}) AS c (what, found, expected)")  # type: ignore[attr-defined]
     rows = cursor.fetchall()  # type: ignore[attr-defined]
     wrong = [f"{what}: {found} found, {expected} expected" for what, found, expected in rows if found != expected]

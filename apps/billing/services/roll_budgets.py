@@ -1,15 +1,13 @@
-"""Opens the wallets of a new month for hard budgets, and mails when a budget passes 50, 75, 90 or 100 per cent."""
+"""Opens the wallets of a new month for hard budgets, and tells when a budget passes 50, 75, 90 or 100 per cent."""
 
 from django.utils import timezone
 
-from apps.accounts.models import Membership, Role
 from apps.billing.queries import used_by_budget
 from apps.billing.rules import alert_steps_reached
+from apps.billing.services.tell_people import tell_people
 from apps.ledger.models import Budget
 from apps.ledger.rules import budget_period
 from apps.ledger.services.open_budget_wallet import open_budget_wallet
-from apps.outbox.models import OutboxMessage
-from apps.outbox.services.send import send
 
 
 def roll_budget_periods() -> None:
@@ -31,20 +29,22 @@ def alert_budgets() -> int:
 def _alert(budget: Budget, step: int, used_micros: int) -> bool:
     start, _ = budget_period(budget.period, timezone.now())
     key = f"budget:{budget.pk}:{start:%Y-%m}:{step}" if start else f"budget:{budget.pk}:total:{step}"
-    if OutboxMessage.objects.filter(dedupe_key=key).exists():
-        return False
-    people = Membership.objects.of(budget.organisation).filter(role__in=[Role.OWNER, Role.ADMIN])
     currency = budget.organisation.currency
     effect = "Calls beyond it are refused." if budget.is_hard else "Nothing is stopped; this is a reminder."
-    send(
-        "mail",
-        {
-            "kind": "plain",
-            "to": list(people.values_list("user__email", flat=True)),
-            "subject": f"Budget {budget.name}: {step} % used",
-            "text": f"{budget.organisation.name} has used {used_micros / 1_000_000:.6f} {currency} of the budget "
-            f"{budget.name}, which is {budget.limit_micros / 1_000_000:.6f} {currency}. {effect}",
+    return tell_people(
+        budget.organisation,
+        event="budget.alert",
+        subject=f"Budget {budget.name}: {step} % used",
+        text=f"{budget.organisation.name} has used {used_micros / 1_000_000:.6f} {currency} of the budget "
+        f"{budget.name}, which is {budget.limit_micros / 1_000_000:.6f} {currency}. {effect}",
+        data={
+            "budget": budget.pk,
+            "name": budget.name,
+            "percent": step,
+            "used_micros": used_micros,
+            "limit_micros": budget.limit_micros,
+            "currency": currency,
+            "is_hard": budget.is_hard,
         },
         dedupe_key=key,
     )
-    return True

@@ -1,16 +1,24 @@
 """Invoices: the list, one with its lines, its downloads, and a check that recomputes it."""
 
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+from django.contrib import messages
 from django.core.files.storage import default_storage
 from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from rest_framework.request import Request
 
 from apps.accounts.current_organisation import OrganisationRequest, needs
-from apps.billing.models import Invoice
+from apps.billing import verifier as VERIFIER
+from apps.billing.forms import ProfileForm
+from apps.billing.invoice_answers import pdf_answer
+from apps.billing.invoice_pdf import credit_note_pdf
+from apps.billing.models import CreditNote, Invoice
 from apps.billing.rules import micros_per_minor
+from apps.billing.services.change_profile import FIELDS, change_profile, profile_of
 from apps.billing.services.draft_invoice import draft_invoice
 from apps.billing.services.verify_invoice import verify_invoice
 from apps.rest.file_responses import stored_file
@@ -40,6 +48,7 @@ def _find(request: OrganisationRequest, invoice_id: str) -> Any:
 def invoice_page(request: OrganisationRequest, organisation: str, invoice_id: str) -> HttpResponse:
     invoice = _find(request, invoice_id)
     context: dict[str, Any] = {"tab": "invoices", "invoice": invoice, "lines": invoice.lines.order_by("position")}
+    context["notes"] = invoice.credit_notes.select_related("replaced_by").order_by("pk")
     if "verify" in request.GET:
         context |= {"is_verified": True, "objections": verify_invoice(invoice)}
     return render(request, "billing/invoice.html", context)
@@ -75,6 +84,41 @@ def invoice_json(request: OrganisationRequest, organisation: str, invoice_id: st
     response = JsonResponse(body, json_dumps_params={"indent": 2})
     response["Content-Disposition"] = f'attachment; filename="{invoice.number}.json"'
     return response
+
+
+@needs("read")
+def invoice_as_pdf(request: OrganisationRequest, organisation: str, invoice_id: str) -> HttpResponse:
+    return pdf_answer(_find(request, invoice_id))
+
+
+@needs("read")
+def credit_note(request: OrganisationRequest, organisation: str, note_id: str) -> HttpResponse:
+    notes = CreditNote.objects.of(request.organisation).select_related("invoice", "replaced_by", "organisation")
+    note = get_object_or_404(notes, pk=note_id)
+    url = f"{settings.PUBLIC_URL}/o/{organisation}/billing/invoices/{note.invoice_id}"
+    response = HttpResponse(credit_note_pdf(note, url), content_type="application/pdf")
+    response["Content-Disposition"] = f'attachment; filename="{note.number}.pdf"'
+    return response
+
+
+@needs("read")
+def verifier(request: OrganisationRequest, organisation: str) -> HttpResponse:
+    """The script that recomputes a usage file, to run anywhere."""
+    response = HttpResponse(Path(VERIFIER.__file__).read_bytes(), content_type="text/x-python")
+    response["Content-Disposition"] = 'attachment; filename="verify_invoice.py"'
+    return response
+
+
+@needs("billing")
+def profile(request: OrganisationRequest, organisation: str) -> HttpResponse:
+    present = profile_of(request.organisation)
+    form = ProfileForm(request.POST or None, initial={name: getattr(present, name) for name in FIELDS})
+    if request.method == "POST" and form.is_valid():
+        changed = form.submit(lambda: change_profile(request.organisation, form.cleaned_data, by=request.user))
+        if changed:
+            messages.success(request, "The next invoice is written to these details.")
+            return redirect("billing:profile", organisation)
+    return render(request, "billing/profile.html", {"tab": "invoices", "form": form})
 
 
 @needs("read")

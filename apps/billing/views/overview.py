@@ -16,7 +16,7 @@ from apps.billing.models import TopUp
 from apps.billing.services.draft_invoice import draft_invoice
 from apps.billing.services.settle_top_up import refresh_top_up
 from apps.billing.services.start_top_up import start_top_up
-from apps.ledger.queries import statement_of
+from apps.ledger.queries import lots_left, statement_of
 from apps.ledger.services.open_wallet import credit_wallet
 from apps.metering.naming import named
 from apps.metering.queries import usage_by
@@ -90,6 +90,7 @@ def _credit_page(request: OrganisationRequest, form: TopUpForm) -> HttpResponse:
         "entries": statement_of(tenant).order_by("-id")[:50],
         "top_ups": TopUp.objects.of(tenant).order_by("-id")[:10],
         "form": form,
+        "lots": lots_left(tenant),
     }
     return render(request, "billing/credit.html", context)
 

@@ -37,11 +37,14 @@ CREATE TRIGGER price_never_changes BEFORE UPDATE ON ledger_price FOR EACH ROW
     WHEN ((OLD.meter, OLD.dimension, OLD.currency, OLD.unit_price_micros, OLD.effective_from)
           IS DISTINCT FROM (NEW.meter, NEW.dimension, NEW.currency, NEW.unit_price_micros, NEW.effective_from))
     EXECUTE FUNCTION modelyard_refuse_change();
+CREATE TRIGGER tiers_never_change BEFORE UPDATE OR DELETE ON ledger_pricetiers
+    FOR EACH ROW EXECUTE FUNCTION modelyard_refuse_change();
 CREATE TRIGGER price_never_removed BEFORE DELETE ON ledger_price
     FOR EACH ROW EXECUTE FUNCTION modelyard_refuse_change();
 """
 
 _NO_GUARDS = """
+DROP TRIGGER tiers_never_change ON ledger_pricetiers;
 DROP TRIGGER price_never_removed ON ledger_price;
 DROP TRIGGER price_never_changes ON ledger_price;
 DROP TRIGGER ledger_transaction_append_only ON ledger_ledgertransaction;

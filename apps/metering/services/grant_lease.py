@@ -6,16 +6,19 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from apps.accounts.queries import limits_of
+from apps.accounts.rules import most_of
 from apps.compute.models import Node
 from apps.ledger.models import Wallet
 from apps.ledger.rules import Movement
 from apps.ledger.services.move_money import move_money
 from apps.ledger.services.open_budget_wallet import open_budget_wallet
 from apps.metering.models import Lease
-from apps.metering.rules import LEASE_TTL_S, lease_size
+from apps.metering.queries import units_in
+from apps.metering.rules import LEASE_TTL_S, lease_size, month_after, month_of, month_start
 from contracts.ids import new_id
 from contracts.problems import Problem
-from contracts.usage import LeaseGrant, LeaseRequest
+from contracts.usage import METER_PREDICTIONS, LeaseGrant, LeaseRequest
 
 
 def grant_lease(node: Node, request: LeaseRequest) -> LeaseGrant:
@@ -25,6 +28,8 @@ def grant_lease(node: Node, request: LeaseRequest) -> LeaseGrant:
     _roll_when_over(request.wallet)
     with transaction.atomic():
         wallet = _locked_wallet(request.wallet)
+        if wallet.budget_id is None:
+            _pass_month(wallet)
         size = lease_size(
             want_micros=request.want_micros,
             least_micros=request.least_micros,
@@ -77,6 +82,25 @@ def _locked_wallet(wallet_id: str) -> Wallet:
     if wallet.period_end is not None and wallet.period_end <= timezone.now():
         raise _exhausted(wallet)
     return wallet
+
+
+def _pass_month(wallet: Wallet) -> None:
+    """A plan's predictions of the month: no lease beyond them. Nodes hold at most a block each at that moment."""
+    most = most_of(limits_of(wallet.organisation), "predictions_per_month")
+    if most is None:
+        return
+    month = month_of(timezone.now())
+    used = units_in(wallet.organisation, meter=METER_PREDICTIONS, start=month_start(month))
+    if used >= most:
+        resets_at = month_start(month_after(month))
+        raise Problem(
+            "yours:budget-exhausted",
+            f"The plan includes {most:,} predictions a month, and {used:,} are used. More from {resets_at:%d %B} on, "
+            "or at once under a larger plan.",
+            wallet=wallet.pk,
+            resets_at=resets_at.isoformat(),
+            available_micros=0,
+        )
 
 
 def _exhausted(wallet: Wallet) -> Problem:

@@ -1,0 +1,1 @@
+"""Tells customers' own servers what happened: events, signed deliveries, a log, redelivery."""
