@@ -16,7 +16,17 @@ from apps.endpoints.traffic import MAX_POINTS, STEPS_S, Analytics, Sums, analyti
 from apps.rest.authentication import OrganisationRequest
 from contracts.problems import Problem
 
-_NAMES = {"1m": 60, "5m": 300, "15m": 900, "1h": 3600, "6h": 21_600, "1d": 86_400}
+_NAMES = {
+    "1m": 60,
+    "5m": 300,
+    "15m": 900,
+    "30m": 1800,
+    "1h": 3600,
+    "3h": 10_800,
+    "6h": 21_600,
+    "12h": 43_200,
+    "1d": 86_400,
+}
 
 
 class EndpointAnalytics(APIView):

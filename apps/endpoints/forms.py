@@ -16,6 +16,8 @@ _SHARES = [
     ("50", "Half of it (A/B)"),
     ("10", "10 % (canary)"),
     ("1", "1 % (careful canary)"),
+    ("shadow-100", "Copies of all requests (shadow)"),
+    ("shadow-10", "Copies of 10 % (shadow)"),
 ]
 
 
@@ -48,7 +50,11 @@ class EndpointForm(ServiceForm):
 
 class DeployForm(ServiceForm):
     model_version = forms.ChoiceField(label="Version to let in")
-    share = forms.ChoiceField(choices=_SHARES, label="How much it gets")
+    share = forms.ChoiceField(
+        choices=_SHARES,
+        label="How much it gets",
+        help_text="A shadow answers nobody and costs nothing: its answers are compared with those that callers get.",
+    )
     force = forms.BooleanField(
         required=False,
         label="Also if present callers could not call it",
@@ -72,6 +78,49 @@ class LimitForm(forms.Form):
 
 
 LimitFormSet = forms.formset_factory(LimitForm, extra=1, can_delete=True, max_num=8, validate_max=True)
+
+
+class RolloutForm(ServiceForm):
+    error_rate = forms.FloatField(required=False, min_value=0.01, max_value=100, label="More failed requests than (%)")
+    p95_ms = forms.FloatField(
+        required=False, min_value=0.1, max_value=600_000, label="Slower than (ms), for more than 5 % of requests"
+    )
+    disagreement = forms.FloatField(
+        required=False,
+        min_value=0.01,
+        max_value=100,
+        label="More answers of its shadow that differ than (%)",
+    )
+    window_s = forms.TypedChoiceField(
+        coerce=int,
+        choices=[(60, "1 minute"), (300, "5 minutes"), (900, "15 minutes"), (3600, "1 hour")],
+        initial=300,
+        label="Looking at the last",
+    )
+    least = forms.IntegerField(min_value=10, max_value=1_000_000, initial=100, label="Judge only with so many requests")
+    sticky = forms.CharField(
+        required=False,
+        max_length=60,
+        label="Header that keeps a caller with one version",
+        help_text="Such as X-Sticky-Key. Requests with the same value meet the same version; empty: chance decides.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "class": "mono"}),
+    )
+
+    @classmethod
+    def showing(cls, endpoint: Endpoint) -> "RolloutForm":
+        shown: dict[str, Any] = {"window_s": 300, "least": 100} | endpoint.guard | {"sticky": endpoint.sticky}
+        for name in ("error_rate", "disagreement"):
+            if name in shown:
+                shown[name] = round(shown[name] * 100, 6)
+        return cls(initial=shown)
+
+    def guard(self) -> dict[str, Any]:
+        """The rules as the service takes them: shares of one."""
+        rules = {name: self.cleaned_data.get(name) for name in ("p95_ms", "window_s", "least")}
+        for name in ("error_rate", "disagreement"):
+            value = self.cleaned_data.get(name)
+            rules[name] = None if value is None else value / 100
+        return rules
 
 
 class PaceForm(ServiceForm):

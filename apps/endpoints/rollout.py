@@ -22,6 +22,12 @@ def with_version(present: Sequence[Share], version: str, *, weight: int) -> list
     return [_wire(share) for share in [*_scaled(live, 100 - weight), Share(version, weight), *kept]]
 
 
+def with_shadow(present: Sequence[Share], version: str, *, weight: int) -> list[dict[str, Any]]:
+    """The deployments to ask for when `version` gets copies of `weight` per cent of the requests."""
+    others = [share for share in present if not (share.shadow and share.model_version == version)]
+    return [_wire(share) for share in [*others, Share(version, weight, True)]]
+
+
 def without_version(
     version: str, *, present: Sequence[Mapping[str, Any]], earlier: Iterable[Sequence[Mapping[str, Any]]]
 ) -> list[dict[str, Any]]:

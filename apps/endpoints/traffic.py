@@ -13,7 +13,7 @@ from apps.endpoints.models import Deployment, Endpoint, Traffic
 from apps.metering.models import UsageEvent
 from contracts.histograms import add, mean, quantile, share_within
 
-STEPS_S = (60, 300, 900, 3600, 21_600, 86_400)
+STEPS_S = (60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400)
 MAX_POINTS = 400
 _SHADOW = ("compared", "disagreed", "failed", "dropped")
 WITHIN_OBJECTIVE = 0.95  # slo_ms is an objective for the 95th percentile

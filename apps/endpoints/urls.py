@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.endpoints.views import batches, endpoints, playground, settings
+from apps.endpoints.views import analytics, batches, endpoints, playground, settings
 
 app_name = "endpoints"
 urlpatterns = [
@@ -12,6 +12,8 @@ urlpatterns = [
     path("endpoints/<str:endpoint_id>/live", endpoints.endpoint_live, name="e-live"),
     path("endpoints/<str:endpoint_id>/deploy", endpoints.deploy, name="e-deploy"),
     path("endpoints/<str:endpoint_id>/rollback", endpoints.rollback, name="e-rollback"),
+    path("endpoints/<str:endpoint_id>/analytics", analytics.analytics, name="e-analytics"),
+    path("endpoints/<str:endpoint_id>/guard", settings.change_guard, name="e-guard"),
     path("endpoints/<str:endpoint_id>/playground", playground.playground, name="e-playground"),
     path("endpoints/<str:endpoint_id>/code", playground.code, name="e-code"),
     path("endpoints/<str:endpoint_id>/settings", settings.settings_page, name="e-settings"),

@@ -47,7 +47,7 @@ def guard_endpoint(endpoint: Endpoint) -> GuardRollback | None:
 
 def words(rule: str, value: float, limit: float) -> str:
     """What was found, as a clause of a sentence."""
-    return _WORDS[rule].format(value=value, limit=limit)
+    return _WORDS[rule].format(value=value, limit=limit).replace("%", " %")
 
 
 def _on_trial(endpoint: Endpoint, present: list[Deployment]) -> set[str]:
@@ -117,7 +117,7 @@ def _mail(endpoint: Endpoint, row: GuardRollback) -> None:
     page = f"{settings.PUBLIC_URL}/o/{endpoint.organisation.slug}/endpoints/{endpoint.pk}/"
     text = (
         f"The endpoint {endpoint.name} of {endpoint.organisation.name} no longer serves {name}: "
-        f"{words(row.rule, row.value, row.limit)} (measured on {row.requests} requests). "
+        f"{words(row.rule, row.value, row.limit)} (measured over {row.requests}). "
         f"What served before it serves again.\n\n{page}\n"
     )
     send(

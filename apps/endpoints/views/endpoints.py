@@ -17,9 +17,10 @@ from apps.accounts.models import Organisation
 from apps.endpoints.forms import DeployForm, EndpointForm
 from apps.endpoints.models import Deployment, Endpoint
 from apps.endpoints.queries import endpoint_or_problem, living_endpoints, present_deployments
-from apps.endpoints.rollout import Share, with_version
+from apps.endpoints.rollout import Share, with_shadow, with_version
 from apps.endpoints.services.change_endpoint import change_endpoint
 from apps.endpoints.services.create_endpoint import create_endpoint
+from apps.endpoints.services.guard_rollouts import words
 from apps.endpoints.services.rollback_endpoint import previous_set, rollback_endpoint
 from apps.ledger.queries import price_at
 from apps.metering.models import UsageEvent
@@ -108,6 +109,7 @@ def overview(request: OrganisationRequest, endpoint: Endpoint, form: DeployForm)
         "history": endpoint.deployments.exclude(retired_at=None)
         .select_related("model_version__model")
         .order_by("-retired_at")[:8],
+        "guarded": _guard_rollback(endpoint),
         "reports": endpoint.reports.select_related("node").order_by("node__name"),
         "days": [(day, row["micros"]) for day, row in days],
         "units": sum(row["units"] for _, row in days),
@@ -115,6 +117,13 @@ def overview(request: OrganisationRequest, endpoint: Endpoint, form: DeployForm)
         "price": price_at(METER_PREDICTIONS, dimension=endpoint.latency_class, currency=endpoint.organisation.currency),
     }
     return render(request, "endpoints/page.html", context)
+
+
+def _guard_rollback(endpoint: Endpoint) -> dict[str, Any] | None:
+    """The automatic rollback that brought what serves now, if one did."""
+    edition = max((row.edition for row in _present(endpoint)), default=0)
+    row = endpoint.guard_rollbacks.select_related("model_version__model").filter(edition=edition).first()
+    return {"row": row, "words": words(row.rule, row.value, row.limit)} if row else None
 
 
 def _per_day(endpoint: Endpoint) -> list[tuple[date, dict[str, Any]]]:
@@ -143,6 +152,12 @@ def _candidates(endpoint: Endpoint) -> list[ModelVersion]:
     return sorted(versions, key=lambda version: version.model_id not in serving)
 
 
+def _wanted(present: list[Share], version: str, share: str) -> list[dict[str, Any]]:
+    if share.startswith("shadow-"):
+        return with_shadow(present, version, weight=int(share.removeprefix("shadow-")))
+    return with_version(present, version, weight=int(share))
+
+
 @require_POST
 @needs("write")
 def deploy(request: OrganisationRequest, organisation: str, endpoint_id: str) -> HttpResponse:
@@ -151,7 +166,7 @@ def deploy(request: OrganisationRequest, organisation: str, endpoint_id: str) ->
     if form.is_valid():
         data = form.cleaned_data
         present = [Share(row.model_version_id, row.weight, row.shadow) for row in _present(endpoint)]
-        wanted = with_version(present, data["model_version"], weight=int(data["share"]))
+        wanted = _wanted(present, data["model_version"], data["share"])
         if form.submit(lambda: change_endpoint(endpoint, deployments=wanted, force=data["force"], by=request.user)):
             messages.success(request, "The new traffic shares are published. Servers take them over within seconds.")
             return redirect("endpoints:page", organisation, endpoint_id)

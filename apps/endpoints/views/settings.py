@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from apps.accounts.current_organisation import OrganisationRequest, needs
-from apps.endpoints.forms import LimitFormSet, PaceForm
+from apps.endpoints.forms import LimitFormSet, PaceForm, RolloutForm
 from apps.endpoints.models import Endpoint
 from apps.endpoints.queries import endpoint_or_problem
 from apps.endpoints.services.change_endpoint import change_endpoint
@@ -18,9 +18,7 @@ from apps.endpoints.services.delete_endpoint import delete_endpoint
 @needs("read")
 def settings_page(request: OrganisationRequest, organisation: str, endpoint_id: str) -> HttpResponse:
     endpoint = endpoint_or_problem(request.organisation, endpoint_id)
-    return _page(
-        request, endpoint, LimitFormSet(initial=_shown_limits(endpoint)), PaceForm(initial={"slo_ms": endpoint.slo_ms})
-    )
+    return _page(request, endpoint)
 
 
 def _shown_limits(endpoint: Endpoint) -> list[dict[str, Any]]:
@@ -28,9 +26,16 @@ def _shown_limits(endpoint: Endpoint) -> list[dict[str, Any]]:
     return [policy | {"burst": policy.get("burst") or None} for policy in endpoint.policies]
 
 
-def _page(request: OrganisationRequest, endpoint: Endpoint, limits: Any, pace: PaceForm) -> HttpResponse:
-    context = {"endpoint": endpoint, "tab": "settings", "limits": limits, "pace": pace}
-    return render(request, "endpoints/settings.html", context)
+def _page(request: OrganisationRequest, endpoint: Endpoint, **forms: Any) -> HttpResponse:
+    """`forms` are those that were filled in wrongly; the others show what is set."""
+    context = {
+        "endpoint": endpoint,
+        "tab": "settings",
+        "limits": LimitFormSet(initial=_shown_limits(endpoint)),
+        "pace": PaceForm(initial={"slo_ms": endpoint.slo_ms}),
+        "rollout": RolloutForm.showing(endpoint),
+    }
+    return render(request, "endpoints/settings.html", context | forms)
 
 
 @require_POST
@@ -39,7 +44,7 @@ def change_limits(request: OrganisationRequest, organisation: str, endpoint_id: 
     endpoint = endpoint_or_problem(request.organisation, endpoint_id)
     limits = LimitFormSet(request.POST)
     if not limits.is_valid():
-        return _page(request, endpoint, limits, PaceForm(initial={"slo_ms": endpoint.slo_ms}))
+        return _page(request, endpoint, limits=limits)
     policies = [
         {"name": row["name"], "quota": row["quota"], "window_s": row["window_s"], "burst": row["burst"] or 0}
         for row in limits.cleaned_data
@@ -61,7 +66,20 @@ def change_pace(request: OrganisationRequest, organisation: str, endpoint_id: st
         if changed:
             messages.success(request, "The pace is published.")
             return redirect("endpoints:e-settings", organisation, endpoint_id)
-    return _page(request, endpoint, LimitFormSet(initial=_shown_limits(endpoint)), form)
+    return _page(request, endpoint, pace=form)
+
+
+@require_POST
+@needs("write")
+def change_guard(request: OrganisationRequest, organisation: str, endpoint_id: str) -> HttpResponse:
+    endpoint = endpoint_or_problem(request.organisation, endpoint_id)
+    form = RolloutForm(request.POST)
+    if form.is_valid():
+        guard, sticky = form.guard(), form.cleaned_data["sticky"]
+        if form.submit(lambda: change_endpoint(endpoint, guard=guard, sticky=sticky, by=request.user)):
+            messages.success(request, "The rules of rollouts are set.")
+            return redirect("endpoints:e-settings", organisation, endpoint_id)
+    return _page(request, endpoint, rollout=form)
 
 
 @require_POST

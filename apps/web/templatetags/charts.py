@@ -2,12 +2,14 @@
 
 from django import template
 
-from apps.web.charts import bars, lines, points
+from apps.web.charts import bars, lines, points, times
 
 register = template.Library()
 register.simple_tag(bars.sparkline, name="sparkline")
 register.simple_tag(bars.histogram, name="histogram")
 register.simple_tag(bars.day_bars, name="day_bars")
 register.simple_tag(lines.line_chart, name="line_chart")
+register.simple_tag(times.stacked_bars, name="stacked_bars")
+register.simple_tag(times.time_lines, name="time_lines")
 register.simple_tag(points.calibration, name="calibration")
 register.simple_tag(points.trade, name="trade")

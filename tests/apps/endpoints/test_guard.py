@@ -117,7 +117,7 @@ def test_a_failing_canary_is_taken_out_once_with_audit_mail_and_new_configuratio
     mail = OutboxMessage.objects.get(topic="mail", dedupe_key__startswith="guard:")
     assert people.alice.email in mail.payload["to"]
     assert people.bob.email not in mail.payload["to"]
-    assert "10.0% of its requests failed; the limit is 5.0%" in mail.payload["text"]
+    assert "10.0 % of its requests failed; the limit is 5.0 %" in mail.payload["text"]
     published = next(one for one in build_config(1).endpoints if one.id == endpoint.pk)
     assert {one.model_version: one.weight for one in published.deployments} == weights(endpoint)
     counted(endpoint, endpoint.deployments.get(retired_at=None, weight=100), statuses={"2": 1, "5": 99})
