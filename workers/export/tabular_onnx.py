@@ -12,8 +12,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
+from workers.export.derived_onnx import add_date_parts, add_word_value
 from workers.export.graph import Graph
-from workers.export.parts import Dense, Features, TabularModel, Trees
+from workers.export.parts import Dense, Features, Tabm, TabularModel, Trees, Weighted
 from workers.export.trees_onnx import add_trees
 
 RESERVED = {"label", "probabilities", "value"}  # output names
@@ -31,52 +32,59 @@ def tensor_names(columns: list[str]) -> dict[str, str]:
     return names
 
 
-def used_columns(model: TabularModel) -> list[str]:
-    return [*model.features.numbers.names, *model.features.categories.names]
+def used_columns(features: Features) -> list[str]:
+    numbers, dates, texts = features.inputs()
+    return [*numbers, *dates, *texts]
 
 
 def to_onnx(model: TabularModel) -> onnx.ModelProto:
     graph = Graph()
-    tensors = tensor_names(used_columns(model))
+    tensors = tensor_names(used_columns(model.features))
     numbers, missing, one_hot = _add_inputs(graph, model.features, tensors)
-    members = [member for _, member in model.members]
-    dense = (
-        _dense_features(graph, model.features, numbers, missing, one_hot)
-        if any(isinstance(m, Dense) for m in members)
-        else ""
-    )
-    trees = (
-        _tree_features(graph, model.features, numbers, missing, one_hot)
-        if any(isinstance(m, Trees) for m in members)
-        else ""
-    )
+    has_trees = [isinstance(member.body, Trees) for member in model.members]
+    dense = "" if all(has_trees) else _dense_features(graph, model.features, numbers, missing, one_hot)
+    trees = _tree_features(graph, model.features, numbers, missing, one_hot) if any(has_trees) else ""
     answers = []
-    for weight, member in model.members:
-        if isinstance(member, Dense):
-            answer = _add_dense(graph, dense, member, is_classifier=bool(model.classes))
-        else:
-            answer = add_trees(graph, trees, member)
-            answer = _tree_probabilities(graph, answer, len(member.base)) if model.classes else answer
-        answers.append(graph.add("Mul", answer, graph.constant(np.float32(weight))) if weight != 1.0 else answer)
+    for member in model.members:
+        answer = _answer(graph, member.body, dense, trees, is_classifier=bool(model.classes))
+        answer = answer if model.classes else _units(graph, answer, member)
+        weight = graph.constant(np.float32(member.weight))
+        answers.append(graph.add("Mul", answer, weight) if member.weight != 1.0 else answer)
     blended = graph.add("Sum", *answers) if len(answers) > 1 else answers[0]
     if model.classes:
-        graph.label_and_probabilities(_temper(graph, blended, model.temperature), model.classes)
+        probabilities = _temper(graph, blended, model.temperature)
+        graph.label_and_probabilities(probabilities, model.classes, model.threshold)
     else:
-        _value(graph, blended, model)
-    return graph.finish("Raw columns in; missing numbers are NaN, missing words are empty strings.")
+        graph.add("Reshape", blended, graph.constant(np.array([-1], dtype=np.int64)), output="value")
+        graph.output("value", TensorProto.FLOAT, ["N"])
+    return graph.finish("Raw columns in; missing numbers are NaN, missing words are empty strings, dates are seconds.")
+
+
+def _answer(graph: Graph, body: Dense | Tabm | Trees, dense: str, trees: str, is_classifier: bool) -> str:
+    """Probabilities [N, C], or values [N, 1] in the member's own unit."""
+    if isinstance(body, Tabm):
+        return _add_tabm(graph, dense, body, is_classifier)
+    if isinstance(body, Dense):
+        return _add_dense(graph, dense, body, is_classifier)
+    raw = add_trees(graph, trees, body)
+    return _tree_probabilities(graph, raw, len(body.base), body.is_share) if is_classifier else raw
 
 
 def _add_inputs(graph: Graph, features: Features, tensors: dict[str, str]) -> tuple[str, str, str]:
     """Return (numbers [N, F] with NaN, which are missing [N, F] bool, one-hot [N, K]); "" where there are none."""
-    for name in features.numbers.names:
-        graph.input(tensors[name], TensorProto.FLOAT, ["N", 1])
-    for name in features.categories.names:
-        graph.input(tensors[name], TensorProto.STRING, ["N", 1])
-    numbers = missing = ""
+    numbers, dates, texts = features.inputs()
+    for kind, names in ((TensorProto.FLOAT, numbers), (TensorProto.DOUBLE, dates), (TensorProto.STRING, texts)):
+        for name in names:
+            graph.input(tensors[name], kind, ["N", 1])
+    column = {name: tensors[name] for name in numbers}
+    column |= {made.name: add_word_value(graph, tensors[made.column], made) for made in features.words}
+    for made in features.dates:
+        column |= dict(zip(made.names(), add_date_parts(graph, tensors[made.column], made), strict=True))
+    joined = missing = ""
     if features.numbers.names:
-        numbers = graph.add("Concat", *(tensors[name] for name in features.numbers.names), axis=1)
-        missing = graph.add("IsNaN", numbers)
-    return numbers, missing, _one_hot(graph, features, tensors)
+        joined = graph.add("Concat", *(column[name] for name in features.numbers.names), axis=1)
+        missing = graph.add("IsNaN", joined)
+    return joined, missing, _one_hot(graph, features, tensors)
 
 
 def _one_hot(graph: Graph, features: Features, tensors: dict[str, str]) -> str:
@@ -158,10 +166,23 @@ def _add_dense(graph: Graph, features: str, member: Dense, is_classifier: bool) 
     return graph.add("ReduceMean", x, graph.constant(np.array([0], dtype=np.int64)), keepdims=0)
 
 
-def _tree_probabilities(graph: Graph, raw: str, outputs: int) -> str:
+def _add_tabm(graph: Graph, features: str, member: Tabm, is_classifier: bool) -> str:
+    """[N, D] → [1, 1, N, D] → F fits of K networks [F, K, N, out] → mean over both [N, out]."""
+    axes = graph.constant(np.array([0, 1], dtype=np.int64))
+    x = graph.add("Mul", graph.add("Unsqueeze", features, axes), graph.constant(member.adapter))
+    for weight, bias in member.layers:
+        x = graph.add("Relu", graph.add("Add", graph.add("MatMul", x, graph.constant(weight)), graph.constant(bias)))
+    weight, bias = member.head
+    x = graph.add("Add", graph.add("MatMul", x, graph.constant(weight)), graph.constant(bias))
+    if is_classifier:
+        x = graph.add("Softmax", x, axis=3)
+    return graph.add("ReduceMean", x, axes, keepdims=0)
+
+
+def _tree_probabilities(graph: Graph, raw: str, outputs: int, is_share: bool) -> str:
     if outputs > 1:
-        return graph.add("Softmax", raw, axis=1)
-    yes = graph.add("Sigmoid", raw)
+        return raw if is_share else graph.add("Softmax", raw, axis=1)
+    yes = raw if is_share else graph.add("Sigmoid", raw)
     return graph.add("Concat", graph.add("Sub", graph.constant(np.float32(1)), yes), yes, axis=1)
 
 
@@ -173,8 +194,11 @@ def _temper(graph: Graph, probabilities: str, temperature: float) -> str:
     return graph.add("Softmax", cooled, axis=1)
 
 
-def _value(graph: Graph, standardised: str, model: TabularModel) -> None:
-    scaled = graph.add("Mul", standardised, graph.constant(np.float32(model.scale)))
-    shifted = graph.add("Add", scaled, graph.constant(np.float32(model.mean)))
-    graph.add("Reshape", shifted, graph.constant(np.array([-1], dtype=np.int64)), output="value")
-    graph.output("value", TensorProto.FLOAT, ["N"])
+def _units(graph: Graph, output: str, member: Weighted) -> str:
+    """From the member's own unit to the target's: mean + scale × output, and expm1 of a logarithm."""
+    scaled = graph.add("Mul", output, graph.constant(np.float32(member.scale)))
+    shifted = graph.add("Add", scaled, graph.constant(np.float32(member.mean)))
+    if member.log_most is None:
+        return shifted
+    safe = graph.add("Min", shifted, graph.constant(np.float32(member.log_most)))
+    return graph.add("Sub", graph.add("Exp", safe), graph.constant(np.float32(1)))

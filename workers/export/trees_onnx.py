@@ -1,87 +1,69 @@
-"""LightGBM trees as one TreeEnsembleRegressor in double precision, so that every comparison and sum is LightGBM's own.
+"""Trees of any family as one TreeEnsembleRegressor in double precision: every comparison is the trainer's own.
 
 The usual converter writes thresholds and leaves as float32: a row that sits on a threshold can then fall to the other
 side, and a sum of a thousand trees drifts by 1e-4. ai.onnx.ml 3 takes both as double tensors.
 """
 
-from typing import Any
-
 import numpy as np
 from onnx import TensorProto, helper
 
 from workers.export.graph import Graph
-from workers.export.parts import Trees
-
-
-class _Columns:
-    """The parallel lists that the operator wants."""
-
-    def __init__(self) -> None:
-        self.nodes: dict[str, list[Any]] = {
-            key: [] for key in ("tree", "node", "feature", "mode", "value", "yes", "no", "nan_yes")
-        }
-        self.leaves: dict[str, list[Any]] = {key: [] for key in ("tree", "node", "target", "weight")}
-
-    def add_node(
-        self, tree: int, node: int, mode: str, feature: int, value: float, yes: int, no: int, nan_yes: int
-    ) -> None:
-        for key, one in zip(self.nodes, (tree, node, feature, mode, value, yes, no, nan_yes), strict=True):
-            self.nodes[key].append(one)
-
-    def add_leaf(self, tree: int, node: int, target: int, weight: float) -> None:
-        self.add_node(tree, node, "LEAF", 0, 0.0, 0, 0, 0)
-        for key, one in zip(self.leaves, (tree, node, target, weight), strict=True):
-            self.leaves[key].append(one)
+from workers.export.parts import Forest, Trees
 
 
 def add_trees(graph: Graph, features: str, member: Trees) -> str:
     """Return the name of raw sums [N, outputs] float32."""
-    columns = _Columns()
     outputs = len(member.base)
-    for index, tree in enumerate(member.trees):
-        _flatten(columns, index, index % outputs, tree)
-    if not member.trees:  # the operator wants at least one tree
-        columns.add_leaf(0, 0, 0, 0.0)
-    nodes, leaves = columns.nodes, columns.leaves
-    summed = graph.add(
+    forest = member.forest if len(member.forest.sizes) else _stump()
+    tree, node = forest.positions()
+    is_leaf = forest.left < 0
+    leaf, target, weights = _leaves(forest, outputs)
+    inner = np.where(is_leaf, 0, 1)
+    summed = graph.add_big(
         "TreeEnsembleRegressor",
         features,
         domain="ai.onnx.ml",
+        lists={
+            "nodes_treeids": tree,
+            "nodes_nodeids": node,
+            "nodes_featureids": forest.feature * inner,
+            "nodes_modes": np.where(is_leaf, b"LEAF", b"BRANCH_LEQ"),
+            "nodes_truenodeids": forest.left * inner,
+            "nodes_falsenodeids": forest.right * inner,
+            "nodes_missing_value_tracks_true": forest.nan_left * inner,
+            "target_treeids": tree[leaf],
+            "target_nodeids": node[leaf],
+            "target_ids": target,
+        },
         n_targets=outputs,
         aggregate_function="SUM",
-        nodes_treeids=nodes["tree"],
-        nodes_nodeids=nodes["node"],
-        nodes_featureids=nodes["feature"],
-        nodes_modes=nodes["mode"],
-        nodes_truenodeids=nodes["yes"],
-        nodes_falsenodeids=nodes["no"],
-        nodes_missing_value_tracks_true=nodes["nan_yes"],
-        nodes_values_as_tensor=helper.make_tensor("values", TensorProto.DOUBLE, [len(nodes["value"])], nodes["value"]),
-        target_treeids=leaves["tree"],
-        target_nodeids=leaves["node"],
-        target_ids=leaves["target"],
-        target_weights_as_tensor=helper.make_tensor(
-            "weights", TensorProto.DOUBLE, [len(leaves["weight"])], leaves["weight"]
-        ),
-        base_values_as_tensor=helper.make_tensor("base", TensorProto.DOUBLE, [outputs], list(map(float, member.base))),
+        nodes_values_as_tensor=_doubles("values", forest.threshold * inner),
+        target_weights_as_tensor=_doubles("weights", weights * member.scale),
+        base_values_as_tensor=_doubles("base", member.base),
     )
     # The operator answers [N, outputs] float32 also for double input, but shape inference does not know the width.
     return graph.add("Reshape", summed, graph.constant(np.array([-1, outputs], dtype=np.int64)))
 
 
-def _flatten(columns: _Columns, tree: int, target: int, root: dict[str, Any]) -> None:
-    """Number the nodes from the root; an explicit stack, since deep trees would exhaust recursion."""
-    waiting = [(root, 0)]
-    next_id = 1
-    while waiting:
-        node, node_id = waiting.pop()
-        if "split_feature" not in node:
-            columns.add_leaf(tree, node_id, target, float(node["leaf_value"]))
-            continue
-        yes, no = next_id, next_id + 1
-        next_id += 2
-        threshold = float(node["threshold"])
-        # Without NaN in training LightGBM reads a NaN as 0.0; the features never send one there, but stay equal.
-        nan_yes = bool(node["default_left"]) if node["missing_type"] == "NaN" else threshold >= 0.0
-        columns.add_node(tree, node_id, "BRANCH_LEQ", int(node["split_feature"]), threshold, yes, no, int(nan_yes))
-        waiting.extend([(node["left_child"], yes), (node["right_child"], no)])
+def _doubles(name: str, values: np.ndarray) -> TensorProto:
+    raw = np.ascontiguousarray(values, np.float64).tobytes()
+    return helper.make_tensor(name, TensorProto.DOUBLE, [len(values)], raw, raw=True)
+
+
+def _leaves(forest: Forest, outputs: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(node position, output, weight): one entry per leaf and output; zeros are left out but for one per leaf."""
+    leaf = np.flatnonzero(forest.left < 0)
+    if forest.value.ndim == 1:
+        tree, _ = forest.positions()
+        return leaf, tree[leaf] % outputs, forest.value[leaf]
+    values = forest.value[leaf]
+    kept = values != 0
+    kept[:, 0] |= ~kept.any(axis=1)
+    place, target = np.nonzero(kept)
+    return leaf[place], target, values[place, target]
+
+
+def _stump() -> Forest:
+    """The operator wants at least one tree."""
+    none = np.array([-1])
+    return Forest(np.array([1]), np.array([0]), np.zeros(1), none, none, np.array([False]), np.zeros(1))

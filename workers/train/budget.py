@@ -7,6 +7,7 @@ from pathlib import Path
 RESERVE_SHARE = 0.12
 RESERVE_LEAST_S = 2.5
 RESERVE_MOST_S = 45.0
+END_MOST_SHARE = 0.4  # of the budget, whatever was measured: on a crawling machine something must still be fitted
 
 
 class Budget:
@@ -18,6 +19,11 @@ class Budget:
         self._start = time.monotonic()
         self._stop_seen_at = 0.0
         self._is_stopped = False
+        self._end_s = 0.0
+
+    def needs_at_end(self, seconds: float) -> None:
+        """The end of the run was measured to need this long: kept back when it is more than the usual reserve."""
+        self._end_s = max(self._end_s, seconds)
 
     def spent_s(self) -> float:
         return time.monotonic() - self._start
@@ -28,7 +34,7 @@ class Budget:
     def fitting_left_s(self) -> float:
         """Seconds left for fitting: what the end of the run needs is taken off."""
         reserve_s = min(max(RESERVE_LEAST_S, RESERVE_SHARE * self.total_s), RESERVE_MOST_S)
-        return self.left_s() - reserve_s
+        return self.left_s() - max(reserve_s, min(self._end_s, END_MOST_SHARE * self.total_s))
 
     def is_stopped(self) -> bool:
         """True once the supervisor asked to stop and keep the best (looked up at most five times a second)."""

@@ -56,6 +56,13 @@ class Checkpoints:
         self._finished[key] = saved
         self._write()
 
+    def keep(self, key: str, saved: Saved) -> None:
+        """Like `finish`, for short fits: written with the next checkpoint that is due, at most `every_s` later."""
+        self._partial.pop(key, None)
+        self._finished[key] = saved
+        if time.monotonic() - self._saved_at >= self._every_s:
+            self._write()
+
     def offer(self, key: str, make: Callable[[], Saved]) -> None:
         """Save work under way when `every_s` have passed since the last time; `make` is called only then."""
         if time.monotonic() - self._saved_at >= self._every_s:

@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 
 from contracts.manifests import ColumnSpec
-from workers.export.parts import Categories, Features, Numbers
+from workers.export.parts import Categories, DateParts, Features, Numbers, WordValue
 from workers.train.readers import Table
 
 WORDS_MOST = 64  # categories per column with a feature of their own; rarer ones share "other"
@@ -32,10 +32,14 @@ def usable(table: Table, specs: list[ColumnSpec]) -> tuple[list[ColumnSpec], dic
     return used, notes
 
 
-def fit_features(table: Table, specs: list[ColumnSpec]) -> Features:
+def fit_features(
+    table: Table, specs: list[ColumnSpec], words: list[WordValue] | None = None, dates: list[DateParts] | None = None
+) -> Features:
+    """`words` and `dates` name the derived columns that the table holds already."""
+    made = [one.name for one in words or []] + [name for one in dates or [] for name in one.names()]
     numbers = [spec.name for spec in specs if spec.type == "number"]
-    words = [spec.name for spec in specs if spec.type != "number"]
-    return Features(_fit_numbers(table, numbers), _fit_categories(table, words))
+    texts = [spec.name for spec in specs if spec.type not in ("number", "datetime")]
+    return Features(_fit_numbers(table, [*numbers, *made]), _fit_categories(table, texts), words or [], dates or [])
 
 
 def _fit_numbers(table: Table, names: list[str]) -> Numbers:

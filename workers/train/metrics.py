@@ -29,6 +29,19 @@ def regression(truth: np.ndarray, values: np.ndarray) -> dict[str, float]:
     }
 
 
+LABEL_METRICS = ("accuracy", "balanced_accuracy", "f1", "macro_f1")  # of two classes, moved by the threshold
+
+
+def of_labels(truth: np.ndarray, predicted: np.ndarray, metric: str) -> float:
+    """One of LABEL_METRICS for two classes; f1 is that of the second class."""
+    rows = per_class(truth, predicted, 2)
+    if metric == "accuracy":
+        return float((truth == predicted).mean())
+    if metric == "balanced_accuracy":
+        return float(np.mean([row["recall"] for row in rows]))
+    return float(rows[1]["f1"]) if metric == "f1" else float(np.mean([row["f1"] for row in rows]))
+
+
 def log_loss(truth: np.ndarray, probabilities: np.ndarray) -> float:
     clipped = np.clip(probabilities.astype(np.float64), 1e-7, 1.0)
     clipped /= clipped.sum(axis=1, keepdims=True)

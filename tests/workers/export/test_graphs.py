@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 from workers.export import image_onnx, parity
 from workers.export.graph import Graph
 from workers.export.package import serialise
-from workers.export.parts import Categories, Dense, Features, Numbers, TabularModel
+from workers.export.parts import Categories, Dense, Features, Numbers, TabularModel, Weighted
 from workers.export.tabular_onnx import tensor_names, to_onnx
 
 
@@ -35,7 +35,9 @@ def linear_model(weight: float = 1.0) -> TabularModel:
     )  # fmt: skip
     words = Categories(["word"], [["yes", ""]], [-1])
     weights = np.array([[[weight, -weight], [1, -1], [0, 0]]], dtype=f32)  # [1, 3, 2]
-    return TabularModel(Features(numbers, words), [(1.0, Dense([(weights, np.zeros((1, 1, 2), f32))]))], ["a", "b"])
+    return TabularModel(
+        Features(numbers, words), [Weighted(1.0, Dense([(weights, np.zeros((1, 1, 2), f32))]))], ["a", "b"]
+    )
 
 
 def test_a_graph_written_by_hand_is_what_the_arithmetic_says() -> None:

@@ -125,7 +125,7 @@ def refusal(folder: Path) -> str:
 
 def test_each_mistake_of_the_user_has_its_own_code(tmp_path: Path) -> None:
     one_class = pa.array(["large"] * 240)
-    rare = pa.array(["rare", "rare", *["large", "small"] * 119])
+    rare = pa.array(["rare", "large", *["large", "small"] * 119])
     empty = pa.array([None] * 240, pa.string())
     assert refusal(job_folder(tmp_path / "a", table_bytes(kind=one_class))) == "yours:one-class"
     assert refusal(job_folder(tmp_path / "b", table_bytes(kind=rare))) == "yours:class-too-small"

@@ -1,12 +1,14 @@
-"""Tables, classification and regression: a linear model, gradient boosting and a network, compared and blended.
+"""Tables, classification and regression: many families, each fitted on several folds, blended into one graph.
 
-Reads top to bottom: load → fit each family on the training rows → compare on validation → blend → calibrate →
-fit the kept families again on everything but the test rows. The result answers `predict` (the reference that the
-exported graph is compared with) and knows how to become that graph.
+Reads top to bottom: load → split → derive columns → fit each family fold by fold inside its share of the time →
+weigh them by their out-of-fold answers → temperature and threshold on the same → ask the fits that never saw the test
+rows about them. The result answers `answer` (the reference that the graph is compared with) and becomes that graph.
+
+The same seed gives bitwise the same model on one machine type as long as time does not decide: every fit ends by its
+own patience before its slice, and the measured speed leaves the learning rate and the number of network fits as usual.
 """
 
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +16,22 @@ import numpy as np
 
 from contracts.manifests import ColumnSpec, EvaluationReport
 from workers.export import latency, parity
-from workers.train import boosting, evaluation, features, linear, metrics, networks
-from workers.train.budget import Slice
+from workers.train import derived, ensemble, evaluation, features, metrics
+from workers.train.candidates import Learner, Member, Scale, scale_of
+from workers.train.checkpoint import Saved
 from workers.train.context import RunContext
 from workers.train.failures import UserFailure
-from workers.train.readers import Table, read_table
+from workers.train.families import FAMILIES, Rows, loss_of
+from workers.train.folds import fold_ids, folds_of
+from workers.train.planning import Plan
+from workers.train.readers import read_table
 from workers.train.splits import Parts, by_share
-from workers.train.tabular_model import Data, Fitted, Member, temper
+from workers.train.tabular_model import Data, Fitted
 
-FAMILIES = ("linear", "gradient_boosting", "mlp")  # quick ones first: something is in hand early
-SHARES = {"linear": 0.15, "gradient_boosting": 0.5, "mlp": 1.0}  # of the fitting time that is left when its turn comes
-SELECTION_SHARE = 0.55  # of the fitting time; the rest is for fitting the kept families again on more rows
-REFIT_GROWTH = 1.1  # rounds for the second fit: a little more data carries a little more training
-BLEND_ROUNDS = 25  # greedy steps of the blend
-BLEND_LEAST_GAIN = 0.002  # a blend must beat the best single family by 0.2 %, else the simpler model is kept
-TEMPERATURES = np.linspace(0.7, 1.8, 45)
 MOST_CLASSES = 1_000
+CLASS_LEAST_ROWS = 2
+END_FACTOR, END_LEAST_S = 1.5, 2.0  # export, parity and packaging, by the measured time of the families' own graphs
+SKEW_FOR_LOG = 1.0  # targets more lopsided than this are also learned in logarithm
 
 
 def load(run: RunContext, path: Path) -> Data:
@@ -71,243 +73,176 @@ def _labels(values: np.ndarray, target: str) -> tuple[np.ndarray, list[str]]:
         raise UserFailure(
             "yours:target-type", f"{target!r} has {len(classes):,} different values; is it a number or an id?"
         )
-    if counts.min() < 3:
+    if counts.min() < CLASS_LEAST_ROWS:
         raise UserFailure(
             "yours:class-too-small",
-            f"The class {classes[counts.argmin()]!r} has {counts.min()} rows; at least 3 are needed.",
+            f"The class {classes[counts.argmin()]!r} has {counts.min()} row; at least {CLASS_LEAST_ROWS} are needed.",
         )
     return truth.astype(np.int64), [str(one) for one in classes]
 
 
-@dataclass(frozen=True)
-class Rows:
-    """One set of rows as every family wants it; y is the class index or the standardised value."""
-
-    dense: np.ndarray
-    trees: np.ndarray
-    y: np.ndarray
+def split(run: RunContext, data: Data) -> Parts:
+    return by_share(data.strata, run.job.splits, run.job.seed)
 
 
 def fit(run: RunContext, data: Data, parts: Parts) -> Fitted:
-    """1. features and scale from training rows 2. families 3. blend 4. temperature 5. again on more rows."""
-    train, valid = data.table.take(parts.train), data.table.take(parts.valid)
-    chosen = features.fit_features(train, data.used)
-    mean, scale = (
-        (0.0, 1.0)
-        if data.classes
-        else (float(data.truth[parts.train].mean()), float(data.truth[parts.train].std()) or 1.0)
-    )
-    y = data.truth if data.classes else (data.truth - mean) / scale
-    fit_rows, valid_rows = (
-        Rows(features.dense(chosen, t), features.for_trees(chosen, t), y[p])
-        for t, p in ((train, parts.train), (valid, parts.valid))
-    )
-    selection_s = SELECTION_SHARE * run.budget.fitting_left_s()
-    draft = Fitted(data, chosen, [], [], "", 1.0, mean, scale)
-    members, answers = [], []
-    times_s: dict[str, float] = {}
-    for index, family in enumerate(FAMILIES):
-        member, took_s = _candidate(
-            run, draft, family, index, fit_rows, valid_rows, selection_s - sum(times_s.values()), valid
-        )
-        if member is None:
-            continue
-        members.append(member)
-        times_s[family] = took_s
-        answers.append(member.predict(valid_rows.dense, valid_rows.trees, len(data.classes)))
+    """1. columns 2. families 3. weights, temperature, threshold 4. the test rows asked of fits without them."""
+    classes = len(data.classes)
+    kind = run.job.splits.get("kind", "random")
+    folds = folds_of(parts, data.strata, kind, run.job.seed, data.groups)
+    ids = fold_ids(folds, data.table.rows)
+    table, words, dates = derived.fit_derived(data.table, data.used, data.truth, classes, ids)
+    chosen = features.fit_features(table, data.used, words, dates)
+    rows = Rows(features.dense(chosen, table), features.for_trees(chosen, table), data.truth)
+    learner = Learner(run, rows, folds, classes)
+    draft = Fitted(data, chosen, ships=[fold.name for fold in folds if fold.ships], unseen_rows=parts.test)
+    members = _fit_members(learner, draft)
     if not members:
         raise UserFailure("yours:budget-spent", "No model family was ready when the budget ended.")
-    weights = _blend(run, draft, members, answers, valid_rows.y)
-    draft.family = next(r.family for r in run.progress.candidates.values() if r.is_best)
-    draft.members = [m for m, w in zip(members, weights, strict=True) if w > 0]
-    draft.weights = [float(w) for w in weights if w > 0]
-    if data.classes:
-        draft.temperature = _temperature(np.tensordot(weights, np.stack(answers), axes=1), valid_rows.y)
-    return _fit_again(run, draft, parts, y, times_s)
+    _blend(learner, draft, [*members, _baseline(learner)])
+    draft.unseen = draft.together(
+        [m.answer(["test"], learner.part(parts.test, m.scale), classes) for m in draft.members]
+    )
+    return draft
 
 
-def _candidate(
-    run: RunContext,
-    draft: Fitted,
-    family: str,
-    index: int,
-    fit_rows: Rows,
-    valid_rows: Rows,
-    left_s: float,
-    valid: Table,
-) -> tuple[Member | None, float]:
-    """Fit one family on the training rows, or take it from the checkpoint, and put it on the board."""
-    if not run.wants(family):
-        return None, 0.0
-    run.progress.stage(f"fit {family}", 0.1 + 0.2 * index, eta_seconds=run.budget.left_s())
-    time = run.budget.slice(SHARES[family], of_s=max(0.0, left_s))
-    saved = run.checkpoints.finished(family)
-    if saved is None and time.is_over():
-        run.progress.candidate(family, state="skipped", note="There was no time left in the budget.")
-        return None, 0.0
-    run.progress.candidate(family, state="fitting")
-    if saved is None:
-        member = FIT[family](run, family, fit_rows, valid_rows, len(draft.data.classes), time, index)
-        saved = member.as_saved()
-        saved.facts["fit_seconds"] = round(time.used_s(), 3)
-        run.checkpoints.finish(family, saved)
-    member = Member.from_saved(family, saved)
-    alone = dataclasses.replace(draft, members=[member], weights=[1.0])
+def _fit_members(learner: Learner, draft: Fitted) -> list[Member]:
+    """Every wanted family in turn; regression families also on the logarithm of a lopsided target."""
+    run, target = learner.run, learner.rows.y
+    wanted = [family for family in FAMILIES if run.wants(family)]
+    plan = Plan(run, wanted)
+    scales = [("", Scale() if learner.classes else scale_of(target, is_log=False))]
+    if not learner.classes and _is_lopsided(target):
+        scales.append((" in log", scale_of(target, is_log=True)))
+    members: list[Member] = []
+    end_s = 0.0
+    for index, family in enumerate(wanted):
+        run.progress.stage(f"fit {family}", 0.1 + 0.75 * index / len(wanted), eta_seconds=run.budget.left_s())
+        time = plan.slice_of(family)
+        run.progress.candidate(family, state="fitting")
+        found = []
+        options = _network_scale(learner, members, scales) if family == "mlp" else scales
+        for place, (suffix, scale) in enumerate(options):
+            mine = run.budget.slice(1.0, of_s=max(0.0, time.seconds - time.used_s()) / (len(options) - place))
+            member = learner.fit_member(family + suffix, family, scale, mine, index)
+            if member is not None:
+                found.append(member)
+        if found:
+            end_s += _show(learner, draft, family, found)
+            run.budget.needs_at_end(END_FACTOR * end_s + END_LEAST_S)
+        else:
+            run.progress.candidate(family, state="skipped", note="There was no time left in the budget.")
+        members.extend(found)
+    return members
+
+
+def _is_lopsided(target: np.ndarray) -> bool:
+    spread = float(target.std())
+    skew = float((((target - target.mean()) / spread) ** 3).mean()) if spread else 0.0
+    return bool(target.min() >= 0) and skew > SKEW_FOR_LOG
+
+
+def _network_scale(learner: Learner, members: list[Member], scales: list[tuple[str, Scale]]) -> list[tuple[str, Scale]]:
+    """Networks are slow: only the scale on which the families before them did best."""
+    if len(scales) == 1 or not members:
+        return scales[:1]
+    best = min(members, key=lambda member: _loss_alone(learner, member))
+    return [pair for pair in scales if (pair[1].log_most is None) == (best.scale.log_most is None)]
+
+
+def _loss_alone(learner: Learner, member: Member) -> float:
+    rows, answer = learner.out_of_fold(member)
+    return loss_of(answer, learner.rows.y[rows], learner.classes)
+
+
+def _show(learner: Learner, draft: Fitted, family: str, found: list[Member]) -> float:
+    """Put the family on the board as it would be alone: quality out of fold, size and time of its own graph.
+
+    Return the seconds that took: the final graph will take about the sum over the families.
+    """
+    time = learner.run.budget.slice(1.0)
+    best = min(found, key=lambda member: _loss_alone(learner, member))
+    rows, answer = learner.out_of_fold(best)
+    alone = dataclasses.replace(draft, members=[best], weights=[1.0])
     raw = alone.to_onnx().SerializeToString()
-    run.progress.candidate(
+    learner.run.progress.candidate(
         family,
         state="done",
-        fit_seconds=saved.facts["fit_seconds"],
+        fit_seconds=round(sum(member.seconds for member in found), 3),
         size_bytes=len(raw),
-        metrics=_scores(
-            draft, member.predict(valid_rows.dense, valid_rows.trees, len(draft.data.classes)), valid_rows.y
-        ),
-        latency_ms=latency.one_row_ms(parity.open_session(raw), alone.feed(valid)),
+        metrics=_scores(learner, answer, rows),
+        latency_ms=latency.one_row_ms(parity.open_session(raw), alone.feed(draft.data.table.take(np.arange(1)))),
     )
-    return member, saved.facts["fit_seconds"]
+    return time.used_s()
 
 
-def _scores(draft: Fitted, answer: np.ndarray, y: np.ndarray) -> dict[str, float]:
-    """Metrics on validation rows, regression in the units of the target."""
-    if draft.data.classes:
-        return metrics.classification(y, answer)
-    return metrics.regression(draft.mean + draft.scale * y, draft.mean + draft.scale * answer[:, 0])
+def _scores(learner: Learner, answer: np.ndarray, rows: np.ndarray) -> dict[str, float]:
+    truth = learner.rows.y[rows]
+    return metrics.classification(truth, answer) if learner.classes else metrics.regression(truth, answer[:, 0])
 
 
-def _fit_linear(
-    run: RunContext,
-    key: str,
-    rows: Rows,
-    valid: Rows | None,
-    classes: int,
-    time: Slice,
-    index: int,
-    setting: float = 0.0,
-) -> Member:
-    """Every penalty (or only `setting`), the best on validation kept."""
-    best, best_loss, start = None, float("inf"), None
-    penalties = (setting,) if setting else (linear.SOFTMAX_PENALTIES if classes else linear.RIDGE_PENALTIES)
-    ridge = [] if classes else linear.fit_ridge(rows.dense, rows.y, penalties)
-    for step, penalty in enumerate(penalties):
-        start = linear.fit_softmax(rows.dense, rows.y, classes, penalty, time, start) if classes else ridge[step]
-        member = Member("linear", [(start[0][None], start[1][None, None])], setting=penalty)  # [1, D, C], [1, 1, C]
-        loss = _loss(member.predict(valid.dense, valid.trees, classes), valid.y, classes) if valid else 0.0
-        if best is None or loss < best_loss:
-            best, best_loss = member, loss
-        if valid:
-            run.progress.point(index, step, valid_loss=loss)
-        if time.is_over():
-            break
-    assert best is not None
-    return best
+def _baseline(learner: Learner) -> Member:
+    """The class shares or the mean, as a linear model without slopes: what no shipped model may be worse than."""
+    width = learner.rows.dense.shape[1]
+    member = Member("baseline", "baseline")
+    for fold in learner.folds:
+        y = learner.rows.y[fold.fit]
+        if learner.classes:
+            counts = np.bincount(y, minlength=learner.classes) + 0.5
+            bias = np.log(counts / counts.sum())
+        else:
+            bias = np.array([y.mean()])
+        arrays = {"w": np.zeros((width, len(bias)), np.float32), "b": bias.astype(np.float32)}
+        member.fits[fold.name] = Saved({"setting": 0.0}, arrays)
+    return member
 
 
-def _fit_boosting(
-    run: RunContext,
-    key: str,
-    rows: Rows,
-    valid: Rows | None,
-    classes: int,
-    time: Slice,
-    index: int,
-    setting: float = 0.0,
-) -> Member:
-    rounds = int(setting) or boosting.MOST_ROUNDS
-    boosted = boosting.fit_boosting(
-        run, key, (rows.trees, rows.y), (valid.trees, valid.y) if valid else None, classes, time, rounds, index
-    )
-    return Member("gradient_boosting", boosted=boosted, setting=max(1, boosted.rounds))
+def _blend(learner: Learner, draft: Fitted, members: list[Member]) -> None:
+    """Weights, temperature and threshold on out-of-fold rows: first among the members that answered all of them.
+
+    Slow members answered fewer folds; each joins that blend with the weight that suits the rows it answered.
+    """
+    run, classes = learner.run, learner.classes
+    answers, is_known = _side_by_side(learner, members)
+    full = np.flatnonzero(is_known.sum(axis=1) == is_known.any(axis=0).sum())
+    everywhere, y = is_known.all(axis=0), learner.rows.y
+    asked = is_known.any(axis=0)
+    weights = np.zeros(len(members))
+    weights[full] = ensemble.greedy_weights([answers[i][asked] for i in full], y[asked], classes)
+    if len(full) < len(members):
+        partial = np.setdiff1d(np.arange(len(members)), full)
+        options = [np.tensordot(weights, answers, axes=1)[everywhere], *(answers[i][everywhere] for i in partial)]
+        first, *others = ensemble.greedy_weights(options, y[everywhere], classes)
+        weights *= first
+        weights[partial] = others
+    kept = np.flatnonzero(weights)
+    common = np.flatnonzero(is_known[kept].all(axis=0))
+    draft.members, draft.weights = [members[i] for i in kept], [float(weights[i]) for i in kept]
+    blended, y = np.tensordot(weights[kept], answers[kept], axes=1)[common], y[common]
+    if classes:
+        draft.temperature = ensemble.best_temperature(blended, y)
+        blended = ensemble.temper(blended, draft.temperature)
+    metric = str(run.job.options.get("metric", ""))
+    if classes == 2 and metric in metrics.LABEL_METRICS:
+        draft.threshold = ensemble.best_threshold(blended[:, 1], y, metric)
+    draft.family = "ensemble" if len(kept) > 1 else draft.members[0].family
+    note = ", ".join(f"{m.name} {w:.0%}" for m, w in zip(draft.members, draft.weights, strict=True))
+    if draft.family in ("ensemble", "baseline"):
+        scores = _scores(learner, blended, common)
+        run.progress.candidate(draft.family, state="done", metrics=scores, fit_seconds=0.0, note=note)
+    run.progress.candidate(draft.family, is_best=True)
+    if draft.family == "baseline":
+        run.progress.log("No family beats the simplest guess on unseen rows, so that guess is the model.")
 
 
-def _fit_network(
-    run: RunContext,
-    key: str,
-    rows: Rows,
-    valid: Rows | None,
-    classes: int,
-    time: Slice,
-    index: int,
-    setting: float = 0.0,
-) -> Member:
-    rounds = int(setting) or networks.MOST_ROUNDS
-    network = networks.fit_network(
-        run, key, (rows.dense, rows.y), (valid.dense, valid.y) if valid else None, classes, time, rounds, index
-    )
-    return Member("mlp", dense=network.layers, setting=max(1, network.rounds))
-
-
-FIT = {"linear": _fit_linear, "gradient_boosting": _fit_boosting, "mlp": _fit_network}
-
-
-def _loss(answer: np.ndarray, y: np.ndarray, classes: int) -> float:
-    return metrics.log_loss(y, answer) if classes else float(np.sqrt(((answer[:, 0] - y) ** 2).mean()))
-
-
-def _blend(
-    run: RunContext, draft: Fitted, members: list[Member], answers: list[np.ndarray], y: np.ndarray
-) -> np.ndarray:
-    """Greedy weights (Caruana): add the member that helps most, again and again; the best single one unless beaten."""
-    classes = len(draft.data.classes)
-    losses = [_loss(answer, y, classes) for answer in answers]
-    alone = np.eye(len(members))[int(np.argmin(losses))]
-    counts, total = np.zeros(len(members)), np.zeros_like(answers[0])
-    for step in range(BLEND_ROUNDS):
-        options = [_loss((total + answer) / (step + 1), y, classes) for answer in answers]
-        chosen = int(np.argmin(options))
-        counts[chosen] += 1
-        total = total + answers[chosen]
-    weights = counts / counts.sum()
-    blended_loss = _loss(total / BLEND_ROUNDS, y, classes)
-    if (weights > 0).sum() > 1:
-        run.progress.candidate(
-            "ensemble",
-            state="done",
-            metrics=_scores(draft, total / BLEND_ROUNDS, y),
-            fit_seconds=0.0,
-            note=", ".join(f"{m.family} {w:.0%}" for m, w in zip(members, weights, strict=True) if w),
-        )
-        if blended_loss < min(losses) * (1 - BLEND_LEAST_GAIN):
-            run.progress.candidate("ensemble", is_best=True)
-            return weights
-    run.progress.candidate(members[int(np.argmin(losses))].family, is_best=True)
-    return alone
-
-
-def _temperature(answer: np.ndarray, y: np.ndarray) -> float:
-    losses = [metrics.log_loss(y, temper(answer, float(one))) for one in TEMPERATURES]
-    return float(TEMPERATURES[int(np.argmin(losses))])
-
-
-def _fit_again(run: RunContext, draft: Fitted, parts: Parts, y: np.ndarray, times_s: dict[str, float]) -> Fitted:
-    """The kept families once more on training + validation rows; left as they are when the time would not suffice."""
-    table = draft.data.table.take(parts.fitted)
-    final = dataclasses.replace(draft, features=features.fit_features(table, draft.data.used), members=[])
-    needed_s = (
-        sum(times_s[member.family] for member in draft.members) * REFIT_GROWTH * len(parts.fitted) / len(parts.train)
-    )
-    is_ready = all(run.checkpoints.finished(f"{member.family}-again") for member in draft.members)
-    if not is_ready and (run.budget.is_stopped() or needed_s > run.budget.fitting_left_s()):
-        run.progress.log("No time to fit again on training and validation rows together; the first fit is kept.")
-        return draft
-    rows = Rows(features.dense(final.features, table), features.for_trees(final.features, table), y[parts.fitted])
-    for member in draft.members:
-        key = f"{member.family}-again"
-        run.progress.stage(f"fit {member.family} on all training rows", 0.75, eta_seconds=run.budget.left_s())
-        saved = run.checkpoints.finished(key)
-        if saved is None:
-            setting = member.setting if member.family == "linear" else float(round(member.setting * REFIT_GROWTH))
-            again = FIT[member.family](run, key, rows, None, len(draft.data.classes), run.budget.slice(1.0), 0, setting)
-            if member.family != "linear" and again.setting < setting and run.budget.fitting_left_s() <= 0:
-                run.progress.log("The budget ended during the last fit; the first fit is kept.")
-                return draft
-            saved = again.as_saved()
-            run.checkpoints.finish(key, saved)
-        final.members.append(Member.from_saved(member.family, saved))
-    return final
-
-
-def split(run: RunContext, data: Data) -> Parts:
-    return by_share(data.groups, run.job.splits, run.job.seed)
+def _side_by_side(learner: Learner, members: list[Member]) -> tuple[np.ndarray, np.ndarray]:
+    """Out-of-fold answers [members, rows, outputs] (zeros where unknown) and which are known [members, rows]."""
+    shape = (len(members), len(learner.rows.y))
+    answers, is_known = np.zeros((*shape, learner.classes or 1)), np.zeros(shape, dtype=bool)
+    for place, member in enumerate(members):
+        rows, answer = learner.out_of_fold(member)
+        answers[place, rows], is_known[place, rows] = answer, True
+    return answers, is_known
 
 
 def evaluate(run: RunContext, data: Data, fitted: Fitted, parts: Parts) -> EvaluationReport:
