@@ -1,14 +1,14 @@
-"""Copies of answered requests for models in the shadow: run later, by a slow thread, compared, counted, thrown away.
+"""Copies of answered requests for models in the shadow: run later, by one thread, compared, counted, thrown away.
 
-A copy is never billed and never waits for anything that a caller waits for: the queue is short, what does not fit is
-dropped and counted, and while the server is busy the thread sleeps.
+A copy is never billed and takes nothing that a caller waits for: the queue is short, what does not fit is dropped and
+counted, and while callers wait the thread steps back before each copy. It is not made nice to the kernel: a thread
+that is put off while it holds the interpreter's lock would hold up the callers.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import random
 import threading
 from collections import deque
@@ -33,7 +33,7 @@ MAX_WAITING_BYTES = 64 * 1024 * 1024
 _ROW_BYTES = 1024  # a guess for rows that are Python objects
 TOO_LATE_S = 10.0
 PAUSE_S = 0.002
-_LOWEST = 19
+STEP_BACK_S = 0.05  # under a load that never ends copies still run, so many a second
 COMPARED, DISAGREED, FAILED, DROPPED = range(4)
 
 
@@ -86,8 +86,6 @@ class Shadows:
         self._grown.set()
 
     def _work_on(self) -> None:
-        with contextlib.suppress(OSError):  # Linux: the thread alone becomes nice
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST)
         while not self._stopping:
             self._grown.wait()
             self._grown.clear()
@@ -95,7 +93,8 @@ class Shadows:
                 self._take(self._waiting.popleft())
 
     def _take(self, copy: Copy) -> None:
-        while self._busy() and monotonic() - copy.taken_s < TOO_LATE_S and not self._stopping:
+        until_s = monotonic() + STEP_BACK_S
+        while self._busy() and monotonic() < until_s and not self._stopping:
             sleep(PAUSE_S)
         if monotonic() - copy.taken_s >= TOO_LATE_S:
             self._back(self._settled, copy, DROPPED, 0.0)
