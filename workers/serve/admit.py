@@ -10,7 +10,8 @@ from workers.serve.directory import Route
 from workers.serve.leases import Leases, Wallet
 from workers.serve.limits import DEMANDS_PER_CALL, Demand, Limits, Verdict
 from workers.serve.problems import Refused
-from workers.serve.rate_headers import passed_header, refused_header, retry_after_s
+from workers.serve.rate_headers import passed_header, refused_header
+from workers.serve.turns import Turns
 
 Group = tuple[Route, list[Call]]
 
@@ -26,6 +27,7 @@ class Gate:
         refuse: Callable[[Call, Refused], None],
     ) -> None:
         self._limits = limits
+        self._turns = Turns()
         self._leases = leases
         self._passed = passed
         self._refuse = refuse
@@ -85,7 +87,8 @@ class Gate:
             headers = route.policy_header + refused_header(route.buckets, verdict)
             for call in late:
                 call.rate_headers = headers
-                self._refuse(call, Refused("yours:rate-limited", retry_after_s=retry_after_s(verdict.retry_us)))
+                wait_s = self._turns.wait_s(route.buckets, verdict, call.units, self._limits.nodes)
+                self._refuse(call, Refused("yours:rate-limited", retry_after_s=wait_s))
         return members[: verdict.passing]
 
     def _settle_money(self, calls: list[Call]) -> None:

@@ -7,6 +7,7 @@ import hmac
 import random
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from contracts.keys import digest_key, parse_key
@@ -118,6 +119,18 @@ class KeyEntry:
         self.may_predict = "predict" in key.scopes
         self.routes: dict[str, Route] = {}
 
+    @cached_property
+    def limits(self) -> KeyLimits:
+        return KeyLimits(_buckets(self.key, self.organisation, None))
+
+
+class KeyLimits:
+    """What limits a key wherever it goes; only refusals on the way to an endpoint tell it."""
+
+    def __init__(self, buckets: tuple[Bucket, ...]) -> None:
+        self.buckets = buckets
+        self.policy_header = policy_header(buckets)
+
 
 class Directory:
     """One revision. Immutable but for its caches."""
@@ -158,6 +171,13 @@ class Directory:
         route = entry.routes.get(name)
         if route is not None:
             return route
+        try:
+            return self._new_route(entry, name)
+        except Refused as refusal:
+            refusal.limited_by = entry.limits
+            raise
+
+    def _new_route(self, entry: KeyEntry, name: str) -> Route:
         if not entry.may_predict:
             raise Refused("yours:not-allowed", "The key lacks the scope `predict`.")
         endpoint = self._endpoints.get((entry.organisation.id, name))
@@ -191,12 +211,13 @@ class Directory:
         return entry
 
 
-def _buckets(key: PublishedKey, organisation: PublishedOrganisation, endpoint: PublishedEndpoint) -> tuple[Bucket, ...]:
-    owners: list[tuple[str, str, list[Any]]] = [
-        ("key", key.id, key.policies),
-        ("endpoint", endpoint.id, endpoint.policies),
-        ("org", organisation.id, organisation.policies),
-    ]
+def _buckets(
+    key: PublishedKey, organisation: PublishedOrganisation, endpoint: PublishedEndpoint | None
+) -> tuple[Bucket, ...]:
+    owners: list[tuple[str, str, list[Any]]] = [("key", key.id, key.policies)]
+    if endpoint is not None:
+        owners.append(("endpoint", endpoint.id, endpoint.policies))
+    owners.append(("org", organisation.id, organisation.policies))
     names = [policy.name for _, _, policies in owners for policy in policies]
     return tuple(
         Bucket.of(

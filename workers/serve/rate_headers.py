@@ -1,6 +1,5 @@
-"""RateLimit and RateLimit-Policy headers (IETF draft), and a Retry-After that is never too early."""
+"""RateLimit and RateLimit-Policy headers (IETF draft)."""
 
-import random
 from math import ceil
 
 from workers.serve.limits import Bucket, Verdict
@@ -33,8 +32,3 @@ def refused_header(buckets: tuple[Bucket, ...], verdict: Verdict) -> bytes:
         if wait_us > 0
     ]
     return f"RateLimit: {','.join(states)}\r\n".encode()
-
-
-def retry_after_s(retry_us: int) -> int:
-    """Whole seconds, up to 10 % later than needed so that refused clients do not return all at once."""
-    return max(1, ceil(retry_us / 1_000_000 * (1 + random.random() / 10)))
