@@ -117,12 +117,12 @@ def _found(
     ask = Ask(plain.path, plain.body, {**plain.headers, "Authorization": f"Bearer {key}"})
     pids = [server.process.pid, *([redis.process.pid] if redis else [])]
     found = Running(arrangement.name, server.port, ask, pids, arrangement.everything)
-    _wait_ready(server)
+    wait_patiently(server)
     found.wait_right(label, server.process, server.folder.parent / f"{server.folder.name}.log")
     return found
 
 
-def _wait_ready(server: Serving) -> None:
+def wait_patiently(server: Serving) -> None:
     """A large model takes its time on a busy machine: patience several times."""
     end_s = time.monotonic() + READY_WITHIN_S
     while True:

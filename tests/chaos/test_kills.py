@@ -4,20 +4,18 @@ Short by default; `make chaos` sets CHAOS=long for more kills.
 """
 
 import json
-import os
 import random
 import time
 
 import psycopg
 import pytest
 
+from tests.chaos.conftest import IS_LONG, SEED, Promises
 from tests.road import EXAMPLES, Crowd, Road, penguin_rows
 from tests.stack import wait_until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(900)]
 
-IS_LONG = os.environ.get("CHAOS") == "long"
-SEED = int(os.environ.get("CHAOS_SEED", "1"))
 PRICE = 100
 
 
@@ -46,16 +44,18 @@ def recorded(stack, ids: list[str]) -> dict[str, int]:
         return dict(rows.fetchall())
 
 
-def all_are_metered_once(stack, crowd: Crowd) -> None:
+def all_are_metered_once(stack, crowd: Crowd, promises: Promises, case: str) -> None:
     assert len(set(crowd.usage_ids)) == len(crowd.usage_ids)
     wait_until(lambda: len(recorded(stack, crowd.usage_ids)) == len(crowd.usage_ids), 30, "every answer to be metered")
     assert set(recorded(stack, crowd.usage_ids).values()) == {1}
-    assert "0 differences" in stack.manage("reconcile")
+    promises.seen(1, f"{case}: answers, each in PostgreSQL once", len(crowd.usage_ids))
+    told = stack.manage("reconcile")
+    assert "0 differences" in told, told
+    promises.exactly(4, f"{case}: books reconciled without a difference", 1, told.count("0 differences"))
 
 
-def test_every_answer_of_a_server_killed_under_load_is_metered_once(stack, road, endpoint):
+def test_every_answer_of_a_server_killed_under_load_is_metered_once(stack, road, endpoint, promises):
     kills = random.Random(SEED)
-    print(f"seed={SEED}")
     with Crowd(road, endpoint["name"], penguin_rows()[0][0], clients=16) as crowd:
         for _ in range(12 if IS_LONG else 3):
             before = crowd.answered()
@@ -67,10 +67,10 @@ def test_every_answer_of_a_server_killed_under_load_is_metered_once(stack, road,
         before = crowd.answered()
         wait_until(lambda: crowd.answered() > before + 100, 30, "traffic after the last kill")
     assert crowd.cut_off > 0
-    all_are_metered_once(stack, crowd)
+    all_are_metered_once(stack, crowd, promises, "platform, server killed")
 
 
-def test_postgresql_may_crash_while_leased_customers_are_served_and_nothing_is_lost(stack, road, endpoint):
+def test_postgresql_may_crash_while_leased_customers_are_served_and_nothing_is_lost(stack, road, endpoint, promises):
     with Crowd(road, endpoint["name"], penguin_rows()[0][1], clients=8) as crowd:
         wait_until(lambda: crowd.answered() > 200, 30, "traffic")
         starts = stack.starts("postgres")
@@ -78,10 +78,24 @@ def test_postgresql_may_crash_while_leased_customers_are_served_and_nothing_is_l
         stack.wait_back("postgres", starts + 1)
         before = crowd.answered()
         wait_until(lambda: crowd.answered() > before + 200, 60, "traffic after the crash")
-    all_are_metered_once(stack, crowd)
+        if IS_LONG:
+            _stay_away_ten_seconds(stack, crowd, promises)
+    all_are_metered_once(stack, crowd, promises, "platform, PostgreSQL killed")
 
 
-def test_redis_may_be_killed_and_customers_are_still_served(stack, road, endpoint):
+def _stay_away_ten_seconds(stack, crowd: Crowd, promises: Promises) -> None:
+    """PostgreSQL is stopped; customers with leases go on."""
+    rates = []
+    for disturb in (lambda: None, lambda: stack.stop("postgres")):
+        disturb()
+        before = crowd.answered()
+        time.sleep(10)
+        rates.append(crowd.answered() - before)
+    stack.restart("postgres")
+    promises.at_least(5, "PostgreSQL away for 10 s: share of the rate before", rates[1] / rates[0], 0.95)
+
+
+def test_redis_may_be_killed_and_customers_are_still_served(stack, road, endpoint, promises):
     with Crowd(road, endpoint["name"], penguin_rows()[0][2], clients=8) as crowd:
         wait_until(lambda: crowd.answered() > 200, 30, "traffic")
         starts = stack.starts("valkey")
@@ -90,11 +104,11 @@ def test_redis_may_be_killed_and_customers_are_still_served(stack, road, endpoin
         wait_until(lambda: crowd.answered() > before + 100, 20, "traffic without Redis")
         stack.wait_back("valkey", starts + 1)
     asked = sum(crowd.statuses.values()) + crowd.cut_off
-    assert crowd.statuses[200] >= 0.95 * asked, (crowd.statuses, crowd.cut_off)
-    all_are_metered_once(stack, crowd)
+    promises.at_least(6, "platform, Redis killed: share of 200", crowd.statuses[200] / asked, 0.95)
+    all_are_metered_once(stack, crowd, promises, "platform, Redis killed")
 
 
-def test_sixty_four_clients_never_overspend_a_hard_budget_and_spend_its_last_unit(stack, road, endpoint):
+def test_sixty_four_clients_never_overspend_a_hard_budget_and_spend_its_last_unit(stack, road, endpoint, promises):
     key = road.post("/keys", {"name": "capped", "scopes": ["predict"]})
     limit = 300 * PRICE
     budget = road.post("/budgets", {"name": "cap", "scope": "key", "scope_id": key["id"], "limit_micros": limit})
@@ -105,11 +119,11 @@ def test_sixty_four_clients_never_overspend_a_hard_budget_and_spend_its_last_uni
     poor.account = type(road.account)(**vars(road.account) | {"api_key": key["secret"]})
     with Crowd(poor, endpoint["name"], row, clients=64) as crowd:
         wait_until(lambda: crowd.statuses.get(402, 0) > 200, 60, "the budget to be used up")
-    assert crowd.answered() == 300
-    all_are_metered_once(stack, crowd)
+    promises.exactly(3, "platform, hard budget of 300 requests, 64 clients: answered", crowd.answered(), 300)
+    all_are_metered_once(stack, crowd, promises, "platform, hard budget")
 
 
-def test_a_killed_trainer_resumes_and_the_run_is_charged_once(stack, road, version):
+def test_a_killed_trainer_resumes_and_the_run_is_charged_once(stack, road, version, promises):
     run = road.start_run(version, seconds=25)
     road.until(
         lambda: road.get(f"/runs/{run['id']}"),
@@ -130,6 +144,8 @@ def test_a_killed_trainer_resumes_and_the_run_is_charged_once(stack, road, versi
         ).fetchone()
     assert [amount for (amount,) in events] == [done["cost_micros"]]
     assert versions == (1,)
+    promises.exactly(20, "trainer killed: charges of the run", len(events), 1)
+    promises.exactly(21, "trainer killed: attempts until it succeeded", done["attempt"], 2)
     assert done["cost_micros"] <= done["max_cost_micros"]
     assert "0 differences" in stack.manage("reconcile")
 
