@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 
 from contracts.manifests import ColumnSpec, ModelManifest
+from contracts.moments import seconds_of
 from workers.serve.problems import Refused, field_error
 
 MAX_ERRORS = 20
 FLOAT32_MAX = 3.4028234663852886e38
+FEW = 128  # values
+_PRESENT = {int, float}
 _NUMBERS = {int, float, type(None)}
 _TEXTS = {str}
 _MISSING = object()
@@ -66,12 +69,8 @@ class TableCodec:
                 if len(row) != width and not row.keys() <= known:
                     return None
             if self.numbers:
-                numbers = list(map(self._get_numbers, rows))
-                if not set(map(type, chain.from_iterable(numbers))) <= _NUMBERS:
-                    return None
-                with np.errstate(over="ignore"):  # what is too large becomes infinite, and is found below
-                    matrix = np.array(numbers, dtype=self._dtype)
-                if not np.isfinite(matrix).all() and not self._may_be_missing(matrix, numbers):
+                matrix = self._matrix(rows)
+                if matrix is None:
                     return None
                 _put(feed, matrix, self._number_blocks)
             if self.texts:
@@ -83,12 +82,28 @@ class TableCodec:
             return None
         return feed
 
-    def _may_be_missing(self, matrix: Any, numbers: list[tuple[Any, ...]]) -> bool:
+    def _matrix(self, rows: list[Row]) -> Any:
+        """[rows, columns] numbers; None when one is no number, too large, or missing where it may not be."""
+        values = list(chain.from_iterable(map(self._get_numbers, rows)))
+        kinds = set(map(type, values))
+        if len(values) <= FEW and kinds <= _PRESENT:  # for a row or two, numpy's calls cost more than Python's
+            if max(values) > FLOAT32_MAX or min(values) < -FLOAT32_MAX:
+                return None
+            return np.array(values, dtype=self._dtype).reshape(len(rows), -1)
+        if not kinds <= _NUMBERS:
+            return None
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is found below
+            matrix = np.array(values, dtype=self._dtype).reshape(len(rows), -1)
+        if not np.isfinite(matrix).all() and not self._may_be_missing(matrix, values):
+            return None
+        return matrix
+
+    def _may_be_missing(self, matrix: Any, values: list[Any]) -> bool:
         """Only nulls, and only in columns that may lack a value."""
         missing = np.isnan(matrix)
         if np.isinf(matrix).any() or (self._any_strict and missing[:, self._strict].any()):
             return False
-        return int(missing.sum()) == sum(row.count(None) for row in numbers)
+        return int(missing.sum()) == values.count(None)
 
     def _careful(self, rows: list[Row]) -> dict[str, Any]:
         """Value by value, collecting what is wrong with words a person can act on."""
@@ -173,6 +188,12 @@ def _number(where: str, column: ColumnSpec, row: Row, errors: list[dict[str, str
             return float(value)
         problem = "the number is too large"
         fix = "Send a number between -3.4e38 and 3.4e38."
+    elif isinstance(value, str) and column.type == "datetime":
+        seconds = seconds_of(value)
+        if seconds is not None:
+            return seconds
+        problem = f"expected a date or time, got the text {value[:50]!r}"
+        fix = "Send it like 2024-03-05 or 2024-03-05T10:00:00Z, or as seconds since 1970."
     elif isinstance(value, str):
         problem = f"expected a number, got the text {value[:50]!r}"
         fix = (
