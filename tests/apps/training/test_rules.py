@@ -198,7 +198,7 @@ def test_each_trainable_task_names_its_families() -> None:
     assert set(FAMILIES) == set(TASKS_TRAINABLE)
     for task, families in FAMILIES.items():
         assert rules.refusal_of_task(task, families, is_images=task.startswith("image")) is None
-    assert rules.refusal_of_task("forecasting", [], is_images=False) is not None
+    assert rules.refusal_of_task("clairvoyance", [], is_images=False) is not None
     assert rules.refusal_of_task("image_classification", [], is_images=False) is not None
     assert rules.refusal_of_task("tabular_regression", ["oracle"], is_images=False) is not None
 
