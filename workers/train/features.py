@@ -10,6 +10,7 @@ from workers.export.parts import Categories, DateParts, Features, Numbers, WordV
 from workers.train.readers import Table
 
 WORDS_MOST = 64  # categories per column with a feature of their own; rarer ones share "other"
+REPEATED_LEAST = 3  # rows per different value of an id or text column, else it is left out
 WORD_LEAST_COUNT = 3  # a word seen less often tells nothing reliable
 KNOTS_MOST = 16  # piecewise-linear steps per number column: lets a linear model bend
 KNOTS_TOTAL = 768  # over all number columns, so that wide tables stay affordable
@@ -20,11 +21,14 @@ def usable(table: Table, specs: list[ColumnSpec]) -> tuple[list[ColumnSpec], dic
     """Columns that can teach something, and why each other one is left out."""
     used, notes = [], {}
     for spec in specs:
-        if spec.type not in ("number", "category", "boolean"):
+        if spec.type not in ("number", "category", "boolean", "datetime", "id", "text"):
             notes[spec.name] = f"{spec.type} columns are not used by this recipe"
             continue
         values = table.columns[spec.name]
-        present = values[~np.isnan(values)] if spec.type == "number" else values
+        if spec.type in ("id", "text") and len(np.unique(values)) * REPEATED_LEAST > len(values):
+            notes[spec.name] = "nearly every row has its own text, so the texts say nothing about new rows"
+            continue
+        present = values[~np.isnan(values)] if spec.type in ("number", "datetime") else values
         if len(present) == 0 or bool((present == present[0]).all() and len(present) == len(values)):
             notes[spec.name] = "it holds the same value everywhere" if len(present) else "it is empty"
             continue
@@ -140,6 +144,12 @@ def describe(spec: ColumnSpec, values: np.ndarray, tensor: str) -> ColumnSpec:
         low = spec.minimum if spec.minimum is not None else seen[0]
         high = spec.maximum if spec.maximum is not None else seen[1]
         return dataclasses.replace(spec, minimum=low, maximum=high, missing_share=round(share, 6), example=example)
+    if spec.type == "datetime":
+        known = values[np.isfinite(values)]
+        example = str(np.datetime64(int(np.median(known)), "s")) if len(known) else None
+        return dataclasses.replace(
+            spec, missing_share=round(1.0 - len(known) / max(1, len(values)), 6), example=spec.example or example
+        )
     found, counts = np.unique(values.astype(str), return_counts=True)
     order = [i for i in np.lexsort((found, -counts)) if found[i] != ""][:50]
     share = float((values == "").mean())

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from PIL import Image, ImageOps
 
 from contracts.manifests import ColumnSpec
+from contracts.moments import seconds_of
 from workers.train.failures import UserFailure
 
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP")  # always named: Pillow would otherwise look for Ghostscript and friends
@@ -22,7 +23,7 @@ IMAGE_INVALID_MOST_SHARE = 0.01  # up to 1 % unreadable files are left out with 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns by name: float32 (missing is NaN) or str objects (missing is "")."""
+    """Columns by name: float32 (missing is NaN), float64 seconds for dates, or str objects (missing is "")."""
 
     columns: dict[str, np.ndarray]
     rows: int
@@ -39,11 +40,18 @@ def read_table(path: Path, specs: list[ColumnSpec]) -> Table:
     if missing:
         raise UserFailure("yours:target-unknown", f"The dataset has no column {missing[0]!r}.")
     table = pq.read_table(path, columns=wanted)
-    columns = {}
-    for spec in specs:
-        column = table.column(spec.name)
-        columns[spec.name] = as_numbers(column) if spec.type == "number" else as_text(column)
+    read = {"number": as_numbers, "datetime": as_seconds}
+    columns = {spec.name: read.get(spec.type, as_text)(table.column(spec.name)) for spec in specs}
     return Table(columns, table.num_rows)
+
+
+def as_seconds(column: pa.ChunkedArray) -> np.ndarray:
+    """Dates and times as float64 seconds since 1970, NaN for missing and for text that is no ISO date."""
+    if pa.types.is_temporal(column.type):
+        moments = column.cast(pa.timestamp("us"), safe=False)
+        return np.array(moments.cast(pa.int64()).cast(pa.float64()).to_numpy(), dtype=np.float64) / 1e6
+    seconds = (seconds_of(str(value)) if value is not None else None for value in column.to_pylist())
+    return np.array([float("nan") if one is None else one for one in seconds], dtype=np.float64)
 
 
 def as_numbers(column: pa.ChunkedArray) -> np.ndarray:

@@ -130,6 +130,9 @@ class Fitted:
 
     def example(self, row: int) -> dict[str, Any]:
         values = {spec.name: self.data.table.columns[spec.name][row] for spec in self.data.specs}
+        for spec in self.data.specs:
+            if spec.type == "datetime" and np.isfinite(values[spec.name]):
+                values[spec.name] = str(np.datetime64(int(values[spec.name]), "s"))
         plain = {k: (None if v != v or v == "" else v if isinstance(v, str) else float(v)) for k, v in values.items()}
         return {"row": int(self.data.rows[row]), "values": plain}
 
