@@ -31,6 +31,7 @@ TASKS = (
 TASKS_TRAINABLE = (
     "tabular_classification", "tabular_regression", "image_classification",
     "forecasting", "recommendation", "text_classification",
+    "text_embedding", "question_answering",
 )  # tasks that have a recipe
 # boosting_small: trees of few leaves; mlp: an ensemble of networks with shared weights
 _TABULAR = ("linear", "gradient_boosting", "boosting_small", "extra_trees", "xgboost", "mlp")
@@ -41,6 +42,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "image_classification": ("cnn", "transfer"),  # cnn: tiny images only
     "forecasting": ("seasonal_naive", "exponential_smoothing", "theta", "gradient_boosting", "window_network"),
     "text_classification": ("tfidf_words", "tfidf_characters", "minilm"),  # minilm: where its package is installed
+    "text_embedding": ("lsa", "minilm"),
+    "question_answering": ("lsa", "minilm"),
     "recommendation": ("popularity", "item_knn", "next_item", "ease", "two_tower"),  # next_item: logs with times only
 }
 

@@ -10,6 +10,7 @@ from workers.export.ranking_parity import Difference, Ranked, compare
 BATCH_SIZES = (1, 7, 64)  # 1: a frozen batch shows; 7: an odd remainder shows; 64: the usual load
 MOST_ROWS = 1_000
 TOLERANCE_PROBABILITY = 1e-4
+COMPARED = ("probabilities", "value", "vector", "scores")  # the output that is compared: the first there is
 TOLERANCE_VALUE = 1e-5  # of the spread of the reference values
 
 
@@ -110,13 +111,15 @@ def certify(
         )
     plain = [(feed, reference) for feed, reference in groups if not isinstance(reference, Ranked)]
     everything = np.concatenate([reference for _, reference in plain])
-    is_classifier = any(one.name == "probabilities" for one in session.get_outputs())
+    given = {one.name for one in session.get_outputs()}
+    name = next(one for one in COMPARED if one in given)
+    is_classifier = name == "probabilities"
     spread = 1.0 if is_classifier else float(np.std(everything)) + float(np.abs(everything).max()) * 0.1
     limit = tolerance or (TOLERANCE_PROBABILITY if is_classifier else TOLERANCE_VALUE * spread)
     tally = _Tally(limit)
     for size in BATCH_SIZES:
         for feed, reference in plain:
-            answer = in_batches(session, "probabilities" if is_classifier else "value", feed, size).astype(np.float64)
+            answer = in_batches(session, name, feed, size).astype(np.float64)
             if not is_classifier and answer.shape == reference.shape:
                 answer, reference = answer.reshape(-1), reference.reshape(-1)
             tally.add(answer, reference)

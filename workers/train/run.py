@@ -26,7 +26,7 @@ from workers.train.checkpoint import EVERY_S, Checkpoints, newest
 from workers.train.context import RunContext
 from workers.train.failures import OurFailure, UserFailure
 from workers.train.progress import Progress
-from workers.train.recipes import forecasting, images, recommendation, tabular, texts
+from workers.train.recipes import answers, embedding, forecasting, images, recommendation, tabular, texts
 
 RECIPES: dict[str, ModuleType] = {
     "tabular_classification": tabular,
@@ -35,6 +35,8 @@ RECIPES: dict[str, ModuleType] = {
     "forecasting": forecasting,
     "recommendation": recommendation,
     "text_classification": texts,
+    "text_embedding": embedding,
+    "question_answering": answers,
 }
 IMPORTANCE_MOST_S = 5.0
 IMPORTANCE_MOST_ROWS = 1_000

@@ -29,6 +29,7 @@ class TextData:
     texts: list[str]
     truth: np.ndarray
     classes: list[str]
+    labels: list[str]  # the target column as it stands; the texts where there is none
 
     @property
     def tensors(self) -> dict[str, str]:
@@ -73,7 +74,8 @@ def load_texts(run: RunContext, path: Path, *, with_classes: bool) -> TextData:
         raise UserFailure("yours:labels-missing", "No row has both a text and a label.")
     run.progress.log(f"The text is read from {', '.join(repr(name) for name in used)}.")
     truth, classes = labels_of(values[kept], run.job.target) if with_classes else (np.zeros(len(kept), np.int64), [])
-    return TextData(table.take(kept), kept, inputs, used, texts[kept].tolist(), truth, classes)
+    labels = [str(one) for one in values[kept]]
+    return TextData(table.take(kept), kept, inputs, used, texts[kept].tolist(), truth, classes, labels)
 
 
 def text_columns(inputs: list[ColumnSpec], table: Table) -> list[str]:
