@@ -69,6 +69,7 @@ class Door:
             "ModelReady": self._model_ready,
             "ModelMetadata": self._model_metadata,
             "ModelInfer": self._infer,
+            "ModelStatistics": self._statistics,
         }
         methods = {name: grpc.unary_unary_rpc_method_handler(handler) for name, handler in handlers.items()}
         self._grpc.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
@@ -121,6 +122,18 @@ class Door:
         await _tell(context, answer)
         return _bytes("ModelMetadataResponse", **orjson.loads(answer.body))
 
+    async def _statistics(self, body: bytes, context: Any) -> bytes:
+        try:
+            request = read_message("ModelStatisticsRequest", body)
+            if request.name:
+                answer = await self._ask(context, b"GET", request.name, request.version, b"/stats")
+            else:
+                answer = await self._send(context, b"GET", b"/v2/models/stats")
+        except Refused as refusal:
+            answer = _refused(refusal)
+        await _tell(context, answer)
+        return _bytes("ModelStatisticsResponse", **orjson.loads(answer.body))
+
     async def _infer(self, body: bytes, context: Any) -> bytes:
         try:
             request = read_message("ModelInferRequest", body)
@@ -141,11 +154,18 @@ class Door:
         body: bytes = b"",
         encoding: GrpcEncoding | None = None,
     ) -> Answer:
-        """Send a call down the road and wait for its answer. A client that goes away makes the call gone."""
+        """Ask about an endpoint, or ask it. Raises Refused."""
         if not _NAME.fullmatch(name):
             raise Refused("yours:endpoint-unknown")
         if version and not _NAME.fullmatch(version):
             raise Refused("yours:not-found", "The endpoint does not serve this version.")
+        path = b"/v2/models/" + name.encode() + (b"/versions/" + version.encode() if version else b"") + action
+        return await self._send(context, method, path, body, encoding)
+
+    async def _send(
+        self, context: Any, method: bytes, path: bytes, body: bytes = b"", encoding: GrpcEncoding | None = None
+    ) -> Answer:
+        """Send a call down the road and wait for its answer. A client that goes away makes the call gone."""
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
         def give(answer: Answer) -> None:
@@ -153,8 +173,7 @@ class Door:
                 answered.set_result(answer)
 
         call = DetachedCall(give, answered.cancelled)
-        call.method, call.body, call.encoding = method, body, encoding
-        call.path = b"/v2/models/" + name.encode() + (b"/versions/" + version.encode() if version else b"") + action
+        call.method, call.path, call.body, call.encoding = method, path, body, encoding
         call.headers = _headers(context)
         self._server.accept(call)
         return await answered

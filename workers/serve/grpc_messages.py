@@ -90,6 +90,12 @@ _MESSAGES: dict[str, list[str]] = {
         "StatisticDuration compute_infer",
         "StatisticDuration compute_output",
     ],
+    "InferBatchStatistics": [
+        "uint64 batch_size",
+        "StatisticDuration compute_input",
+        "StatisticDuration compute_infer",
+        "StatisticDuration compute_output",
+    ],
     "ModelStatistics": [
         "string name",
         "string version",
@@ -97,6 +103,7 @@ _MESSAGES: dict[str, list[str]] = {
         "uint64 inference_count",
         "uint64 execution_count",
         "InferStatistics inference_stats",
+        "InferBatchStatistics[] batch_stats",
     ],
     "ModelStatisticsResponse": ["ModelStatistics[] model_stats"],
 }

@@ -9,33 +9,36 @@ import orjson
 
 from contracts.manifests import TensorSpec
 from workers.serve.oip_json import JsonEncoding
+from workers.serve.oip_stats import statistics_of, statistics_of_all
 from workers.serve.problems import Refused
 
 if TYPE_CHECKING:
     from workers.serve.call import Call
-    from workers.serve.directory import Live
+    from workers.serve.directory import Directory, Live
     from workers.serve.sessions import Model
 
-SERVER = {"name": "modelyard", "version": "0.1.0", "extensions": ["binary_tensor_data"]}
+SERVER = {"name": "modelyard", "version": "0.1.0", "extensions": ["binary_tensor_data", "statistics"]}
 PLATFORM = "onnxruntime_onnx"
 
 
 @dataclass(frozen=True)
 class Asked:
-    action: str  # "metadata" | "ready" | "infer"
+    action: str  # "metadata" | "ready" | "infer" | "stats"
     name: str
     version: str = ""
 
 
 def read_path(method: bytes, path: bytes) -> Asked:
-    """/v2/models/{name}[/versions/{version}][/ready|/infer]. Raises Refused."""
+    """/v2/models/{name}[/versions/{version}][/ready|/infer|/stats], /v2/models/stats. Raises Refused."""
     parts = path.decode("latin-1").strip("/").split("/")
+    if parts[1:] == ["models", "stats"] and method == b"GET":
+        return Asked("stats", "")
     if len(parts) < 3 or parts[1] != "models" or not parts[2]:
         raise Refused("yours:not-found")
     name, rest, version = parts[2], parts[3:], ""
     if len(rest) >= 2 and rest[0] == "versions":
         version, rest = rest[1], rest[2:]
-    action = {(): "metadata", ("ready",): "ready", ("infer",): "infer"}.get(tuple(rest))
+    action = {(): "metadata", ("ready",): "ready", ("infer",): "infer", ("stats",): "stats"}.get(tuple(rest))
     if action is None:
         raise Refused("yours:not-found")
     wanted = b"POST" if action == "infer" else b"GET"
@@ -47,6 +50,8 @@ def read_path(method: bytes, path: bytes) -> Asked:
 def describe(asked: Asked, name: str, live: list[Live], model: Model) -> bytes:
     if asked.action == "ready":
         return orjson.dumps({"name": name, "ready": True})
+    if asked.action == "stats":
+        return orjson.dumps({"model_stats": statistics_of(name, _asked_for(asked, live))})
     manifest = model.manifest
     return orjson.dumps(
         {
@@ -57,6 +62,15 @@ def describe(asked: Asked, name: str, live: list[Live], model: Model) -> bytes:
             "outputs": [_spec(spec) for spec in manifest.outputs],
         }
     )
+
+
+def describe_all(directory: Directory, authorization: bytes) -> bytes:
+    """Statistics of every endpoint that the key may use. Raises Refused."""
+    return orjson.dumps({"model_stats": statistics_of_all(directory, authorization)})
+
+
+def _asked_for(asked: Asked, live: list[Live]) -> list[Live]:
+    return [one for one in live if asked.version in ("", one.version)]
 
 
 def _spec(spec: TensorSpec) -> dict[str, Any]:

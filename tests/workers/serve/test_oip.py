@@ -2,13 +2,14 @@
 
 import gzip
 import json
+import time
 
 import numpy as np
 import pytest
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
-from tests.workers.serve import typed_models
+from tests.workers.serve import models, typed_models
 from tests.workers.serve.conftest import Shop
 from tests.workers.serve.serving import wait_for
 
@@ -73,6 +74,24 @@ def test_tritonclient_reads_health_and_metadata(shop: Shop, client):
     told = client.get_model_metadata("churn", headers=headers(shop))
     assert {"name": "colour", "datatype": "BYTES", "shape": [-1, 1]} in told["inputs"]
     assert told["versions"] == [shop.churn.deployments[0].model_version]
+
+
+def test_statistics_count_what_was_answered_and_refused(shop: Shop, client):
+    shop.control.endpoint(shop.organisation, "counted", models.regressor())
+    shop.server.publish()
+    for value in (1, 2, 3):
+        assert shop.server.predict(shop.key, "counted", {"x": value}, {"x": 0}).status_code == 200
+    assert shop.server.predict(shop.key, "counted", {"x": "one"}).status_code == 422
+    (told,) = client.get_inference_statistics("counted", headers=headers(shop))["model_stats"]
+    assert (told["name"], told["inference_count"]) == ("counted", 6)
+    assert 3 <= told["execution_count"] <= 4  # the refused row was found in a run of its own
+    times = told["inference_stats"]
+    assert (times["success"]["count"], times["fail"]["count"], times["queue"]["count"]) == (3, 1, 3)
+    assert times["success"]["ns"] == times["queue"]["ns"] + times["compute_infer"]["ns"] > 0
+    assert abs(told["last_inference"] / 1000 - time.time()) < 60
+    everything = client.get_inference_statistics(headers=headers(shop))["model_stats"]
+    assert {"counted", "churn", "double"} <= {one["name"] for one in everything}
+    assert shop.server.http.get("/v2/models/stats").status_code == 401
 
 
 def test_errors_reach_the_client_as_it_expects_them(shop: Shop, client):

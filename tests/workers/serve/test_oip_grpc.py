@@ -64,6 +64,15 @@ def test_health_and_metadata_over_grpc(shop: Shop, client):
     assert list(told.versions) == [shop.churn.deployments[0].model_version]
 
 
+def test_statistics_over_grpc(shop: Shop, client):
+    client.infer("churn", inputs(), headers=headers(shop.key))
+    (told,) = client.get_inference_statistics("churn", headers=headers(shop.key)).model_stats
+    assert told.inference_count >= 2
+    assert told.inference_stats.success.count >= 1
+    everything = client.get_inference_statistics(headers=headers(shop.key)).model_stats
+    assert {one.name for one in everything} >= {"churn", "double"}
+
+
 def test_every_datatype_survives_raw_and_typed_contents(shop: Shop, world: World, client):
     shop.control.endpoint(shop.organisation, "echo-grpc", typed_models.echo())
     shop.server.publish()

@@ -64,7 +64,7 @@ def test_starting_and_unavailable_are_told_apart(control: SmallControl, tmp_path
     control.packages.clear()
     control.away = True
     control.publish()
-    with serving(control, tmp_path / "data") as server:
+    with serving(control, tmp_path / "data", SERVE_SCALE_UP_MS="0") as server:
         wait_for(lambda: server.http.get("/v2/health/live").status_code == 200)
         assert server.http.get("/v2/health/ready").status_code == 503
         refused(server.predict(key, "churn", {"age": 1}), 503, "ours:starting")
