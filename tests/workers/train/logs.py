@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 ITEMS = 24
@@ -32,7 +33,7 @@ def log_table(users: int = 90, events: int = 6, seed: int = 1) -> pa.Table:
     names = ["customer", "product", "stars", "bought_at"]
     columns = {name: [rows[i][place] for i in order] for place, name in enumerate(names)}
     seconds = pa.array(columns.pop("bought_at"), pa.int64())
-    return pa.table({**columns, "bought_at": pa.compute.multiply(seconds, 1_000_000).cast(pa.timestamp("us"))})
+    return pa.table({**columns, "bought_at": pc.multiply(seconds, 1_000_000).cast(pa.timestamp("us"))})
 
 
 def log_bytes(drop: tuple[str, ...] = (), **shape: Any) -> bytes:
