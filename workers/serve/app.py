@@ -34,6 +34,7 @@ from workers.serve.problems import Refused, problem_bytes
 from workers.serve.sessions import Model
 from workers.serve.settings import Settings
 from workers.serve.shadow import Shadows
+from workers.serve.trace import Tracer
 from workers.serve.weigh import weigh
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Road:
         self.gate = Gate(limits, leases, self._decode, self.refuse)
         self.lobby = Lobby(self, settings.scale_up_s, loop)
         self._inbox: list[Call] = []
+        self.tracer: Tracer | None = None
         self._shadows = Shadows(lambda: self.in_flight > 0, loop.call_soon_threadsafe)
 
     # parse: protocol.py hands over whole requests
@@ -76,6 +78,8 @@ class Road:
         """Collect what arrives in this turn of the loop; `_tick` runs once all of it is read."""
         if not self._inbox:
             self._loop.call_soon(self._tick)
+        if self.tracer is not None:
+            self.tracer.begin(call)
         self._inbox.append(call)
 
     def _tick(self) -> None:
@@ -96,6 +100,8 @@ class Road:
                 log.exception("request failed before admission")
                 self.refuse(call, Refused("ours:internal"))
         if admitted:
+            if self.tracer is not None:
+                self.tracer.mark(admitted, "authenticated")
             self.gate.admit(admitted)
 
     def _enter(self, call: Call) -> bool:
@@ -145,7 +151,10 @@ class Road:
     def _tell(self, call: Call, asked: oip.Asked) -> bool:
         """Open Inference Protocol questions about a model: free, but only with a key."""
         if not asked.name:
-            raise Refused("yours:not-found")
+            if self.directory is None:
+                raise Refused("ours:starting", retry_after_s=1)
+            self._finish(call, 200, b"", oip.describe_all(self.directory, call.headers.get(b"authorization", b"")))
+            return False
         route = self._authenticate(call, asked.name)
         if asked.action == "ready" and not route.state.live:
             raise Refused("ours:starting", retry_after_s=1)
@@ -199,6 +208,8 @@ class Road:
 
     def _decode(self, calls: list[Call]) -> None:
         touched: dict[int, Batcher] = {}
+        if self.tracer is not None:
+            self.tracer.mark(calls, "admitted")
         for call in calls:
             if call.model is None:
                 continue
@@ -236,9 +247,7 @@ class Road:
 
     def _batcher(self, model: Model) -> Batcher:
         if model.batcher is None:
-            model.batcher = Batcher(
-                model, self._executor, self._settings.threads, self._finished, self._loop.call_soon_threadsafe
-            )
+            model.batcher = Batcher(model, self._executor, self._settings.threads, self._finished, self._loop)
         return model.batcher
 
     # encode, journal
@@ -248,6 +257,8 @@ class Road:
         good: list[Call] = []
         copied: list[tuple[Call, list[Any]]] = []
         at_us = time.time_ns() // 1000
+        if self.tracer is not None:
+            self.tracer.mark(calls, "ran")
         for call, outcome in zip(calls, outcomes, strict=True):
             if isinstance(outcome, Refused):
                 self.refuse(call, outcome)
@@ -343,6 +354,8 @@ class Road:
         if call.encoding is not None and status == 200 and call.encoding.content_type:
             content_type = call.encoding.content_type
         headers += call.rate_headers + b"X-Request-Id: " + call.request_id + b"\r\n"
+        if call.trace is not None and self.tracer is not None:
+            headers += self.tracer.end(call, status)
         call.answer(status, headers, body, content_type)
 
 

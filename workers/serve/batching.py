@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workers.serve.call import IMAGES, ROWS, Call
+from workers.serve.cost import SIZES
 from workers.serve.fair_queue import FairQueue
 from workers.serve.images import run_images
 from workers.serve.problems import Refused
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     from workers.serve.sessions import Model
 
 log = logging.getLogger(__name__)
@@ -23,6 +26,8 @@ log = logging.getLogger(__name__)
 INLINE_MS = 3.0  # work predicted to be shorter runs on the event loop; handing it to a thread would cost more
 BATCH_MS = 50.0  # no batch is predicted to run longer, so nobody waits long behind a large one
 MAX_BATCH_ROWS = 1024
+WINDOW_RUNS = 10  # callers of a slow class wait as long as so many runs of a row take …
+WINDOW_MOST_MS = 250.0  # … but no longer than this
 
 Outcome = list[Any] | Refused  # predictions of a call, or why there are none
 
@@ -36,7 +41,7 @@ class Batcher:
         executor: Executor,
         slots: int,
         finished: Callable[[list[Call], list[Outcome]], None],
-        call_soon_threadsafe: Callable[..., Any],
+        loop: AbstractEventLoop,
     ) -> None:
         self.model = model
         self.queue = FairQueue()
@@ -44,24 +49,34 @@ class Batcher:
         self._executor = executor
         self._slots = slots
         self._finished = finished
-        self._call_soon_threadsafe = call_soon_threadsafe
+        self._call_soon_threadsafe = loop.call_soon_threadsafe
+        self._call_later = loop.call_later
+        self._is_held = False  # a timer will dispatch
+        self._hold_until_s = 0.0  # only callers of a slow class wait, and more of them may come until then
 
     @property
     def queued_ms(self) -> float:
         """Predicted work that waits here; the batches under way are not counted."""
         if not self.queue:
             return 0.0
-        return self.model.predicted_ms(self.queue.rows) / self._slots
+        return self.model.cost.predicted_ms(self.queue.rows) / self._slots
 
     def add(self, call: Call) -> None:
-        self.queue.add(call.route.organisation.id if call.route else "", call, call.units)
+        route = call.route
+        if route is None or not route.is_slow:
+            self._hold_until_s = 0.0
+        elif not self.queue:
+            window_ms = min(WINDOW_MOST_MS, WINDOW_RUNS * self.model.cost.predicted_ms(1))
+            self._hold_until_s = monotonic() + window_ms / 1000
+        self.queue.add(route.organisation.id if route else "", call, call.units)
 
     def dispatch(self) -> None:
         """Run what waits: at once when it is quick, in a thread when it is not and one is free."""
         model = self.model
+        if self._waits_for_more():
+            return
         while self.queue and self.busy < self._slots:
-            rows = min(MAX_BATCH_ROWS, max(1, int(BATCH_MS / max(model.row_ms, 0.001))))
-            batch = self._without_expired(self.queue.take(rows))
+            batch = self._without_expired(self.queue.take(self._most_rows()))
             if not batch:
                 continue
             now_s = model.used_s = monotonic()
@@ -69,18 +84,52 @@ class Batcher:
                 call.started_s = now_s
             if (live := batch[0].live) is not None:
                 live.tally.ran(sum(call.units for call in batch))
-            if model.predicted_ms(sum(call.units for call in batch)) <= INLINE_MS:
-                self._finished(batch, answer_batch(model, batch))
+            rows = sum(call.units for call in batch)
+            if model.cost.predicted_ms(rows) <= INLINE_MS:
+                self._run(batch, rows)
             else:
                 self.busy += 1
-                self._executor.submit(self._in_thread, batch)
+                self._executor.submit(self._in_thread, batch, rows)
 
-    def _in_thread(self, batch: list[Call]) -> None:
+    def _most_rows(self) -> int:
+        """Where larger batches make rows dearer, the measured best size; in any case what runs in BATCH_MS. What has to
+        go to threads is shared among those that are free."""
+        cost = self.model.cost
+        most = min(MAX_BATCH_ROWS, cost.rows_within(BATCH_MS), cost.best_rows or MAX_BATCH_ROWS)
+        if cost.predicted_ms(self.queue.rows) > INLINE_MS:
+            most = min(most, -(-self.queue.rows // (self._slots - self.busy)))
+        return most
+
+    def _waits_for_more(self) -> bool:
+        """Callers of a slow class share larger batches, when those are cheaper; nobody else is made to wait."""
+        now_s = monotonic()
+        cost = self.model.cost
+        if self._hold_until_s <= now_s or self.queue.rows >= (cost.best_rows or SIZES[-1]):
+            self._hold_until_s = 0.0
+            return False
+        if not self._is_held:
+            self._is_held = True
+            self._call_later(self._hold_until_s - now_s, self._release)
+        return True
+
+    def _release(self) -> None:
+        self._is_held = False
+        self.dispatch()
+
+    def _run(self, batch: list[Call], rows: int) -> None:
+        started_s = monotonic()
         outcomes = answer_batch(self.model, batch)
-        self._call_soon_threadsafe(self._back, batch, outcomes)
+        self.model.cost.learn(rows, (monotonic() - started_s) * 1000)
+        self._finished(batch, outcomes)
 
-    def _back(self, batch: list[Call], outcomes: list[Outcome]) -> None:
+    def _in_thread(self, batch: list[Call], rows: int) -> None:
+        started_s = monotonic()
+        outcomes = answer_batch(self.model, batch)
+        self._call_soon_threadsafe(self._back, batch, outcomes, rows, (monotonic() - started_s) * 1000)
+
+    def _back(self, batch: list[Call], outcomes: list[Outcome], rows: int, took_ms: float) -> None:
         self.busy -= 1
+        self.model.cost.learn(rows, took_ms)
         self._finished(batch, outcomes)
         self.dispatch()
 

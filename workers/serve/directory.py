@@ -107,6 +107,7 @@ class Route:
         self.smallest_burst = min((bucket.burst for bucket in self.buckets), default=0)
         wallets = [organisation.wallet, *organisation.wallets, *endpoint.wallets, *key.wallets]
         self.wallets: tuple[Wallet, ...] = tuple(registry.leases.wallet(one) for one in dict.fromkeys(wallets) if one)
+        self.is_slow = endpoint.latency_class == "batch"
         self.unit_price = endpoint.price.unit_price_micros
         self.record_parts: dict[str, bytes] = {}  # by model version; see journal_line.py
 

@@ -138,7 +138,7 @@ class QuickRoad:
             return None
         live = self._live(route)
         rows = self._read(calls)
-        if live is None or rows is None or live.model.predicted_ms(len(rows)) > INLINE_MS:
+        if live is None or rows is None or live.model.cost.predicted_ms(len(rows)) > INLINE_MS:
             return None
         part = Part(route, live, calls, rows)
         if route.organisation.in_flight + len(calls) > route.max_concurrency or not self._take(part):

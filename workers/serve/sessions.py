@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from contracts.manifests import ModelManifest, TensorSpec
+from contracts.manifests import ColumnSpec, ModelManifest, TensorSpec
+from workers.serve.cost import Cost
 from workers.serve.encode import PredictionWriter
 from workers.serve.list_codec import codec_of
 from workers.serve.packages import Packages
@@ -61,32 +62,20 @@ class Model:
         self.writer = PredictionWriter(manifest.meaning)
         self.memory_bytes = path.stat().st_size * 2
         self.used_s = time.monotonic()
-        self.fixed_ms = 0.1
-        self.row_ms = 0.01
         self.batcher: Any = None  # set by the road that runs it
-        self._warm()
+        self.cost = Cost.measure(self._try)  # also warms the session: the first runs are slow
 
     def run(self, feed: dict[str, Any]) -> dict[str, Any]:
         return dict(zip(self.output_names, self._run(self.output_names, feed, None), strict=True))
 
-    def predicted_ms(self, rows: int) -> float:
-        return self.fixed_ms + rows * self.row_ms
-
-    def _warm(self) -> None:
-        """Run it at two sizes: the first call is slow, and the difference is the price of a row."""
-        sizes = (1, 4) if self.is_image else (1, 32)
-        times = []
-        for rows in sizes:
-            feed = {spec.name: _blank(spec, rows, self.manifest.image_size) for spec in self.manifest.inputs}
-            self.run(feed)
-            taken = []
-            for _ in range(3):
-                started = time.perf_counter()
-                self.run(feed)
-                taken.append((time.perf_counter() - started) * 1000)
-            times.append(min(taken))
-        self.row_ms = max((times[1] - times[0]) / (sizes[1] - sizes[0]), 0.0001)
-        self.fixed_ms = max(times[0] - self.row_ms, 0.0)
+    def _try(self, rows: int) -> None:
+        columns = {column.tensor: column for column in self.manifest.columns}
+        self.run(
+            {
+                spec.name: _sample(spec, rows, self.manifest.image_size, columns.get(spec.name))
+                for spec in self.manifest.inputs
+            }
+        )
 
 
 class Sessions:
@@ -116,7 +105,7 @@ class Sessions:
                     sha256[:12],
                     (time.perf_counter() - started) * 1000,
                     model.provider_reason,
-                    model.predicted_ms(1),
+                    model.cost.predicted_ms(1),
                 )
             return model
 
@@ -149,9 +138,11 @@ class Sessions:
         return sum(model.memory_bytes for model in self.loaded())
 
 
-def _blank(spec: TensorSpec, rows: int, image_size: int) -> Any:
+def _sample(spec: TensorSpec, rows: int, image_size: int, column: ColumnSpec | None) -> Any:
+    """An input to try the model with; texts are as long as the manifest's example, because they cost by length."""
     side = image_size or WARM_SIDE
     shape = [rows, *(side if size < 0 else size for size in spec.shape[1:])]
     if spec.datatype == "BYTES":
-        return np.full(shape, "", dtype=object)
+        example = column.example if column is not None and isinstance(column.example, str) else ""
+        return np.full(shape, example, dtype=object)
     return np.zeros(shape, dtype=DTYPES[spec.datatype])
