@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from workers.serve.leases import Lease
     from workers.serve.protocol import Connection
     from workers.serve.sessions import Model
+    from workers.serve.trace import Trace
 
 ROWS = 1  # JSON rows, decoded together with the rows of other requests
 IMAGE = 2  # one encoded image
@@ -52,6 +53,7 @@ class Call:
         "rows",
         "shape",
         "started_s",
+        "trace",
         "units",
         "usage_id",
     )
@@ -79,6 +81,7 @@ class Call:
         self.model_version = ""
         self.live: Live | None = None  # the deployment that answers
         self.started_s = 0.0  # its run began
+        self.trace: Trace | None = None  # few are traced, and none without a tracer
         self.leases: tuple[Lease, ...] = ()
         self.admitted = False  # counts in the concurrency of its organisation
         self.counted = False  # counts in the load of this process

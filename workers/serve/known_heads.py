@@ -6,6 +6,7 @@ directory changes. Only plain predictions of JSON rows are remembered; everythin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from workers.serve.call import Call
@@ -63,7 +64,7 @@ class KnownHeads:
     def __init__(self) -> None:
         self._heads: dict[bytes, KnownHead] = {}
         self._once: set[int] = set()  # hashes of heads seen once: only what comes again is worth keeping
-        self.get = self._heads.get
+        self.get: Callable[[bytes], KnownHead | None] = self._heads.get
 
     def saw(self, data: bytes, call: Call) -> None:
         """`data` was exactly one request and `call` is what the parser made of it."""
@@ -80,8 +81,11 @@ class KnownHeads:
             self._once.add(place)
             return
         if len(self._heads) >= MOST_HEADS:
-            self._heads.clear()
+            self.forget()
         self._heads[head] = KnownHead(call)
+
+    def forget(self) -> None:
+        self._heads.clear()
 
 
 def _is_plain(call: Call) -> Any:

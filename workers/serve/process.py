@@ -25,9 +25,9 @@ from workers.serve.journal import Journal, new_boot
 from workers.serve.limits import LOAD_SCRIPT, Limits
 from workers.serve.listening import listen
 from workers.serve.metrics import Metrics
-from workers.serve.node import Node
+from workers.serve.node import VERSION, Node
 from workers.serve.packages import Packages
-from workers.serve.protocol import Connection
+from workers.serve.protocol import KEPT_HEADERS, Connection
 from workers.serve.quick_road import QuickRoad
 from workers.serve.redis_link import RedisLink, read_address
 from workers.serve.refill import Refill
@@ -37,6 +37,7 @@ from workers.serve.settings import Settings
 from workers.serve.ship import Shipper
 from workers.serve.slots import SlotLock, replay_forever
 from workers.serve.tell_counts import CountsTeller
+from workers.serve.trace import Tracer
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +85,10 @@ class Process:
         self.desk = Desk(self.road, AnswerStore(settings.data / "answers"), loop)
         self.server = Server(settings, self.road, self.desk, self.boot, self._gauges)
         self.server.quick_road = QuickRoad(self.server, self.road, self.journal, self.limits, self.refill.leases, loop)
+        self.traces = self._trace()
         self.server.ready = lambda: self.road.directory is not None and self.journal.healthy
         self.tasks: list[asyncio.Task[Any]] = []
+        self._kept = len(KEPT_HEADERS)
         self.failed = False
 
     def _links(self) -> list[RedisLink]:
@@ -100,6 +103,9 @@ class Process:
 
     def _publish(self, directory: Directory) -> None:
         self.road.directory = directory
+        if len(KEPT_HEADERS) != self._kept:  # an endpoint became sticky: heads that were read without its header go
+            self._kept = len(KEPT_HEADERS)
+            self.server.known_heads.forget()
         self.limits.nodes = max(1, directory.config.live_nodes) * self.settings.processes
 
     async def _report(self) -> None:
@@ -111,6 +117,14 @@ class Process:
         revision = self.road.directory.revision if self.road.directory else 0
         states = self.follower.states() if self.settings.slot == 0 else []
         return {"boot": self.boot, "revision": revision, "endpoints": states}
+
+    def _trace(self) -> Any:
+        """The exporter, or None: without an address nothing of OpenTelemetry is imported."""
+        if not self.settings.is_traced:
+            return None
+        tracer = self.road.tracer = Tracer(self.settings.trace_share)
+        self.server.known_heads.get = tracer.sifting(self.server.known_heads.get)
+        return import_module("workers.serve.trace_export").Exporter(tracer, self.boot, VERSION)
 
     def _is_loaded(self) -> bool:
         states = self.road.registry.endpoints.values()
@@ -195,6 +209,8 @@ class Process:
         if not shipped:
             log.warning("the journal is not shipped; the next start will do it")
         self.control.close()
+        if self.traces is not None:
+            await self.loop.run_in_executor(self.errands, self.traces.stop)
         self.work.shutdown(wait=False, cancel_futures=True)
         log.info("ended; the journal took %.1f s", time.monotonic() - started_s)
 

@@ -38,6 +38,8 @@ class Settings:
     metrics_deployments: int = 100  # /metrics tells of so many deployments apart; 0: of none
     listen_fd: int = -1  # the supervisor's listening socket
     ready_fd: int = -1  # where to tell the supervisor that this process listens
+    trace_share: float = 0.0  # of requests without a traceparent; traces need OTEL_EXPORTER_OTLP_ENDPOINT
+    is_traced: bool = False
     journal_sync: bool = True  # False only to measure what fdatasync costs; answers are then not crash-proof
 
 
@@ -67,6 +69,10 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         metrics_deployments=_whole(environment, "SERVE_METRICS_DEPLOYMENTS", 100, 0, 10_000),
         listen_fd=_whole(environment, "SERVE_LISTEN_FD", -1, 0, 65535),
         ready_fd=_whole(environment, "SERVE_READY_FD", -1, 0, 65535),
+        trace_share=_share(environment, "OTEL_TRACES_SAMPLER_ARG", 0.01),
+        is_traced=bool(
+            environment.get("OTEL_EXPORTER_OTLP_ENDPOINT") or environment.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+        ),
         journal_sync=_flag(environment, "SERVE_JOURNAL_SYNC", True),
     )
 
@@ -99,6 +105,19 @@ def _whole(environment: Mapping[str, str], name: str, default: int, least: int, 
         raise SettingsError(f"{name} must be a whole number, not {text!r}") from None
     if not least <= value <= most:
         raise SettingsError(f"{name} must lie between {least} and {most}, not {value}")
+    return value
+
+
+def _share(environment: Mapping[str, str], name: str, default: float) -> float:
+    text = environment.get(name, "")
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise SettingsError(f"{name} must be a number from 0 to 1, not {text!r}")
     return value
 
 
