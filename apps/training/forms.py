@@ -7,6 +7,7 @@ from django import forms
 
 from apps.accounts.service_form import ServiceForm
 from apps.datasets.models import DatasetVersion
+from apps.training.series_rules import HORIZON_MOST
 from contracts.jobs import FAMILIES, TASKS_TRAINABLE
 
 BUDGET_DEFAULT_S = 60
@@ -16,6 +17,7 @@ _ROLES = {  # form field: role of a log's column
     "weight_column": "weight",
     "time_column": "time",
 }
+_SERIES = {"series_time": "time_column", "series_column": "series_column"}  # form field: option of a forecast
 _NO_COLUMN = "(none)"
 _FAMILY_WORDS = {
     "linear": "Linear: quick, easy to explain",
@@ -29,6 +31,14 @@ _FAMILY_WORDS = {
     "next_item": "Next item: met right after one another; needs times",
     "ease": "EASE: one closed formula, hard to beat up to some thousand items",
     "two_tower": "Two towers: a network for larger catalogues and for order in time",
+    "seasonal_naive": "Seasonal naive: what was a season ago, the least a forecast must beat",
+    "exponential_smoothing": "Exponential smoothing: level, trend and season that forget slowly",
+    "theta": "Theta: half a straight line, half smoothing",
+    "window_network": "Network on windows: learns from all series together",
+    "tfidf_words": "Words: counts of words and pairs of words; quick and small",
+    "tfidf_characters": "Words and characters: misspellings, languages without spaces",
+    "lsa": "Latent semantic analysis: what is said with the same words",
+    "minilm": "MiniLM: a small language model for English, read text by text; wants time or a GPU",
     "transfer": "Transfer from EfficientNet-Lite0: learns from few images",
 }
 
@@ -58,6 +68,15 @@ class RunForm(ServiceForm):
     rating_column = forms.ChoiceField(required=False, label="How good: the column of a rating")
     weight_column = forms.ChoiceField(required=False, label="How often: the column of a number of plays or pieces")
     time_column = forms.ChoiceField(required=False, label="When: the column of the time")
+    horizon = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=HORIZON_MOST,
+        label="Steps ahead",
+        help_text="Left empty: a usual number for hours, days, weeks or months.",
+    )
+    series_time = forms.ChoiceField(required=False, label="When: the column of the time")
+    series_column = forms.ChoiceField(required=False, label="Which: the column that tells the series apart")
     name = forms.CharField(required=False, max_length=120, label="Name of the run")
     seed = forms.IntegerField(
         required=False,
@@ -79,8 +98,11 @@ class RunForm(ServiceForm):
         self._choose("pool", [(pool["name"], pool["title"]) for pool in pools])
         families = list(dict.fromkeys(family for task in tasks for family in FAMILIES[task]))
         self._choose("families", [(family, _FAMILY_WORDS.get(family, family)) for family in families])
+        for field in _SERIES:
+            names = [(column["name"], column["name"]) for column in version.columns]
+            self._choose(field, [("", "Find it in the data"), *names])
         if is_images:
-            for field in ("target", *_ROLES):
+            for field in ("target", "horizon", *_ROLES, *_SERIES):
                 del self.fields[field]
 
     def _choose(self, field: str, choices: list[tuple[str, str]]) -> None:
@@ -108,8 +130,17 @@ class RunForm(ServiceForm):
             "options": self._options(),
         }
 
+    @property
+    def series_fields(self) -> list[forms.BoundField]:
+        return [self[field] for field in ("horizon", *_SERIES) if field in self.fields]
+
     def _options(self) -> dict[str, Any]:
-        """Roles of a log's columns, as far as they were chosen."""
+        """Roles of a log's or a series' columns, as far as they were chosen."""
+        if self.cleaned_data.get("task") == "forecasting":
+            named = {
+                option: self.cleaned_data.get(field) for field, option in {"horizon": "horizon", **_SERIES}.items()
+            }
+            return {option: value for option, value in named.items() if value}
         if self.cleaned_data.get("task") != "recommendation":
             return {}
         chosen = {role: self.cleaned_data.get(field) for field, role in _ROLES.items()}

@@ -7,6 +7,13 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from apps.training.series_rules import OPTIONS as SERIES_OPTIONS
+from apps.training.series_rules import fault_of_series
+from apps.training.table_rules import OPTIONS as TABLE_OPTIONS
+from apps.training.table_rules import fault_of_table_options
+from apps.training.text_rules import OPTIONS as TEXT_OPTIONS
+from apps.training.text_rules import TASKS as TEXT_TASKS
+from apps.training.text_rules import fault_of_texts, seconds_of_texts
 from contracts.interactions import Roles, misfits, roles_of
 from contracts.jobs import FAMILIES, MAX_ATTEMPTS, RUN_ACTIVE_STATES, RUN_FINAL_STATES, TASKS_TRAINABLE
 from contracts.manifests import ColumnSpec
@@ -146,7 +153,12 @@ def is_charged(outcome: str, failure_code: str) -> bool:
 # --- what is learnt from what ---------------------------------------------------------------------------------------
 ROWS_MIN = 20
 CLASSES_MAX = 1000
-OPTIONS: dict[str, tuple[str, ...]] = {"recommendation": ("roles",)}  # what a run may set besides the common things
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "recommendation": ("roles",),
+    "forecasting": SERIES_OPTIONS,
+    **TABLE_OPTIONS,
+    **TEXT_OPTIONS,
+}  # what a run may set besides the common things
 REGRESSION_FROM_VALUES = 20  # a number column with more different values than this is taken as a quantity
 
 
@@ -199,7 +211,7 @@ def refusal_of_target(task: str, target: str, column: Mapping[str, Any] | None, 
         return Refusal("yours:one-class", f"Column {target!r} has the same value in every row.", "target")
     if task == "tabular_regression" and column.get("type") != "number":
         return Refusal("yours:target-type", f"Column {target!r} holds no numbers; choose classification.", "target")
-    if task == "tabular_classification" and values > CLASSES_MAX:
+    if task in ("tabular_classification", "text_classification") and values > CLASSES_MAX:
         return Refusal(
             "yours:target-type",
             f"Column {target!r} has {values} different values; at most {CLASSES_MAX} classes.",
@@ -223,7 +235,31 @@ def refusal_of_options(task: str, options: Mapping[str, Any], columns: Sequence[
         wrong = misfits(options["roles"], [str(column.get("name")) for column in columns])
         if wrong:
             return Refusal("yours:roles-unclear", f"{'; '.join(wrong).capitalize()}.", "options.roles")
-    return None
+    fault = fault_of_table_options(options, columns) if task.startswith("tabular_") else None
+    return Refusal(*fault) if fault else None
+
+
+def refusal_of_series(
+    target: str, columns: Sequence[Mapping[str, Any]], options: Mapping[str, Any], *, rows: int
+) -> Refusal | None:
+    """Say whether a table's column can be forecast."""
+    column = next((one for one in columns if one.get("name") == target), None)
+    fault = fault_of_series(target, column, columns, options)
+    return Refusal(*fault) if fault else refusal_of_target("forecasting", target, column, rows=rows)
+
+
+def refusal_of_texts(
+    task: str, target: str, columns: Sequence[Mapping[str, Any]], options: Mapping[str, Any], *, rows: int
+) -> Refusal | None:
+    """Say whether the texts of a table can be learnt from. An embedding needs no target."""
+    fault = fault_of_texts(task, target, columns, options)
+    if fault:
+        return Refusal(*fault)
+    if task == "text_embedding" and not target:
+        few = Refusal("yours:too-few-rows", f"There are only {rows} rows.", "dataset_version")
+        return few if rows < ROWS_MIN else None
+    column = next((one for one in columns if one.get("name") == target), None)
+    return refusal_of_target(task, target, column, rows=rows)
 
 
 def log_roles(columns: Sequence[Mapping[str, Any]], target: str, options: Mapping[str, Any]) -> Roles:
@@ -319,6 +355,8 @@ def estimate(
     """Say how long a run will take and what it will cost, at most its budget. Rough on purpose, never above the cap."""
     if task == "image_classification":
         work_s = rows * _SECONDS_PER_IMAGE
+    elif task in TEXT_TASKS:
+        work_s = seconds_of_texts(rows)
     elif task == "recommendation":
         work_s = _SECONDS_PER_LOG + rows / 1e6 * _SECONDS_PER_MILLION_EVENTS
     else:

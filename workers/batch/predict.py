@@ -12,6 +12,7 @@ from workers.batch.inputs import Piece
 from workers.serve.images import decode_image
 from workers.serve.list_codec import LIST_TYPE, codec_of
 from workers.serve.problems import Refused
+from workers.serve.series_codec import NUMBERS_TYPE
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Answer:
     value: float | None = None
     items: tuple[str, ...] = ()  # of a ranking, best first
     scores: tuple[float, ...] = ()
+    steps: tuple[tuple[float, ...], ...] = ()  # of a forecast: value, lower and upper of each step ahead
 
 
 class Predictor:
@@ -90,6 +92,11 @@ class Predictor:
             names, scores = self._session.run([meaning.items_tensor, meaning.scores_tensor], feed)
             ranked = zip(pieces, names.tolist(), scores.tolist(), strict=True)
             return [_ranked(piece, *row) for piece, *row in ranked]
+        if meaning.kind == "forecast":
+            tensors = [meaning.value_tensor, meaning.lower_tensor, meaning.upper_tensor]
+            return [
+                _forecast(piece, ends) for piece, *ends in zip(pieces, *self._session.run(tensors, feed), strict=True)
+            ]
         labels, shares = self._session.run([meaning.label_tensor, meaning.probabilities_tensor], feed)
         return [
             Answer(piece, label=str(label), probabilities=tuple(float(one) for one in row))
@@ -120,14 +127,34 @@ def _list(value: Any) -> Any:
     return [word.strip() for word in value.split("|") if word.strip()]
 
 
+def _forecast(piece: Piece, ends: list[np.ndarray]) -> Answer:
+    """Steps beyond the horizon asked for have no value; without any the series is not known."""
+    steps = tuple(tuple(map(float, step)) for step in zip(*ends, strict=True) if np.isfinite(step[0]))
+    problem = "" if steps else "the series is not known; give its latest values as history"
+    return Answer(piece, problem, steps=steps)
+
+
+def _numbers(text: str) -> Any:
+    """A list as CSV can hold it: [1, 2, null], or numbers between spaces or semicolons."""
+    try:
+        given = json.loads(text if text.startswith("[") else f"[{','.join(text.replace(';', ' ').split())}]")
+    except ValueError:
+        return text  # the codec says what is wrong with it
+    return given
+
+
 def _cell(value: Any, column: ColumnSpec) -> Any:
     """A cell as the codec wants it: CSV knows only text, so an empty cell is missing and digits are numbers."""
     if column.type == LIST_TYPE:
         return _list(value)
+    if column.type == NUMBERS_TYPE and isinstance(value, list):
+        return value
     if not isinstance(value, str):
         return value if isinstance(value, bool | int | float) or value is None else str(value)
     if value == "":
         return None
+    if column.type == NUMBERS_TYPE:
+        return _numbers(value)
     if column.type != "number":
         return value.lower() if column.type == "boolean" and value.lower() in ("true", "false") else value
     try:

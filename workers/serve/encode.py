@@ -92,7 +92,7 @@ class PredictionWriter:
         series = [[row.split(b",") for row in _rows(outputs[tensor])] for tensor in named.values()]
         entries: list[Prediction] = []
         for row in zip(*series, strict=True):
-            # The graph leaves steps beyond the horizon asked for without a value, and all of them when it knows nothing.
+            # The graph leaves steps beyond the horizon asked for without a value, and all when it knows nothing.
             known = ((step, cells) for step, cells in enumerate(zip(*row, strict=True), 1) if cells[0] != b"null")
             steps = [template % (step, *cells) for step, cells in known]
             entries.append(b'{"forecast":[%b]}' % b",".join(steps) if steps else _nothing_to_start_from())

@@ -9,7 +9,7 @@ MOST_STEPS = 4_000  # of each series, the last ones
 MOST_KEPT = 4
 STEPS_TRIED = 8  # of the steps ahead, evenly spread
 NEARLY = 1.15  # times the best season's error
-LEAST_CYCLES = 2.2  # of a season, in the median series
+LEAST_CYCLES = 2.0  # of a season, in the median series
 FOUND_FROM = 0.3  # autocorrelation of the detrended series at the season's lag
 FOUND_LONGEST = 400
 

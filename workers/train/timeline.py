@@ -17,6 +17,8 @@ NICE_STEPS_S = (1, 60, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 14_400, 21_60
 NICE_WITHIN = 0.05  # a usual gap this close to a nice step is that step: clocks drift, daylight saving shifts an hour
 MONTH_LEAST_DAYS = 27.5
 MONTH_MEAN_DAYS = 30.437
+JITTER, MONTH_JITTER = 0.15, 0.1  # of the usual gap; February is short
+MOST_STRAY_SHARE = 0.25  # of the gaps may lie beside the rhythm
 MONTH_STEPS = (1, 2, 3, 4, 6, 12)
 MOST_EMPTY_SHARE = 0.6  # of the steps between first and last; above it there is no rhythm worth the name
 SEASONS = {1: (1,), 60: (60, 1440), 300: (288, 2016), 600: (144, 1008), 900: (96, 672), 1_800: (48, 336)}
@@ -70,6 +72,7 @@ def frequency_of(times: list[np.ndarray], is_numbered: bool) -> Frequency:
     if len(gaps) == 0:
         raise UserFailure("yours:series-too-short", "Every series has one time stamp only.")
     usual_s = float(np.median(gaps))
+    _check_steps(gaps, usual_s)
     if usual_s >= MONTH_LEAST_DAYS * DAY_S:
         months = round(usual_s / DAY_S / MONTH_MEAN_DAYS)
         return Frequency("months", min(MONTH_STEPS, key=lambda one: abs(one - months)))
@@ -80,6 +83,16 @@ def frequency_of(times: list[np.ndarray], is_numbered: bool) -> Frequency:
     if step == DAY_S and len(days) > 10 and (weekday(np, _day(days)) < 5).all() and gaps.max() > 2 * DAY_S:
         return Frequency("business")
     return Frequency("seconds", step)
+
+
+def _check_steps(gaps: np.ndarray, usual_s: float) -> None:
+    """Raise UserFailure when gaps are not, give or take, whole multiples of the usual one."""
+    counts = np.maximum(np.round(gaps / usual_s), 1)
+    slack_s = JITTER * usual_s if usual_s < MONTH_LEAST_DAYS * DAY_S else MONTH_JITTER * usual_s
+    if (np.abs(gaps - counts * usual_s) > slack_s * counts).mean() > MOST_STRAY_SHARE:
+        raise UserFailure(
+            "yours:series-irregular", f"The usual gap is {usual_s:,.0f} s, but many are no multiple of it."
+        )
 
 
 def _day(times: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from workers.train.context import RunContext
 HIDDEN = 64
 NETWORKS = 4
 DROPOUT = 0.2
-LEARNING_RATE = 1e-3
+LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 1e-2
 BATCH = 64
 ROUND_BATCHES = 50
@@ -54,9 +54,9 @@ class _Training:
         weights = [
             torch.zeros(window, horizon),  # to begin with, nothing is added to the base forecast
             torch.zeros(horizon),
-            draw(NETWORKS, window, HIDDEN) * (2.0 / window) ** 0.5,
+            draw(NETWORKS, window, HIDDEN) * 2.0**0.5,
             torch.zeros(NETWORKS, HIDDEN),
-            draw(NETWORKS, HIDDEN, horizon) * 0.1 * (2.0 / HIDDEN) ** 0.5,
+            draw(NETWORKS, HIDDEN, horizon) * 0.02 * (2.0 / HIDDEN) ** 0.5,
         ]
         self.weights = [one.to(run.device).requires_grad_(True) for one in weights]
         self.average = [one.detach().clone() for one in self.weights]
@@ -72,7 +72,11 @@ class _Training:
         return [("w", self.weights), ("a", self.average), ("b", self.best), ("m", state.means), ("v", state.squares)]
 
     def as_saved(self) -> Saved:
-        facts: dict[str, float | None] = {"round": self.round, "best_round": self.best_round, "steps": self.optimiser.steps}
+        facts: dict[str, float | None] = {
+            "round": self.round,
+            "best_round": self.best_round,
+            "steps": self.optimiser.steps,
+        }
         facts["best_loss"] = self.best_loss if np.isfinite(self.best_loss) else None
         arrays = {f"{n}{i}": one.detach().cpu().numpy() for n, group in self._groups() for i, one in enumerate(group)}
         return Saved(facts, arrays)
@@ -144,8 +148,10 @@ def _fit(
     rounds: int,
     family: int,
 ) -> Network:
-    x, y = (torch.from_numpy(one.astype(np.float32)).to(run.device) for one in fit)
-    held = tuple(torch.from_numpy(one.astype(np.float32)).to(run.device) for one in valid) if valid else None
+    # Inputs are divided by √L, so that a step of the optimiser moves the answer equally far for every window.
+    root = fit[0].shape[1] ** 0.5
+    x, y = _tensors(run, fit, root)
+    held = _tensors(run, valid, root) if valid else None
     training = _Training(run, key, x.shape[1], y.shape[1])
     while training.round < rounds:
         is_whole = training.run_round(x, y, time)
@@ -161,4 +167,11 @@ def _fit(
         if not is_whole or training.round - training.best_round >= PATIENCE:
             break
         run.checkpoints.offer(key, training.as_saved)
-    return Network(tuple(one.detach().cpu().double().numpy() for one in training.best), training.best_round)
+    straight, bias, into, into_bias, out = (one.detach().cpu().double().numpy() for one in training.best)
+    return Network((straight / root, bias, into / root, into_bias, out), training.best_round)
+
+
+def _tensors(run: RunContext, rows: tuple[np.ndarray, np.ndarray], root: float) -> tuple[Tensor, Tensor]:
+    x, y = rows
+    make = lambda one: torch.from_numpy(one.astype(np.float32)).to(run.device)  # noqa: E731
+    return make(x / root), make(y)

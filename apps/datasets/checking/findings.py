@@ -42,6 +42,10 @@ NOTICES = {
     "data:event-incomplete": "They are left out of training; fill in both columns to keep them.",
     "data:repeated-events": "They count as one event that says more.",
     "data:short-histories": "Nothing can be held out for them: collect more events per user to judge the model well.",
+    "data:series-unsorted": "Nothing to do: rows are sorted by series and time before training.",
+    "data:series-repeats": "Remove them, or the mean of each group is used.",
+    "data:series-gaps": "Nothing to do: the value before stands in; fill them yourself if zero is meant.",
+    "data:series-irregular": "Sum or average the values per hour, day, week or month before uploading.",
     "data:same-content": "Nothing to do: an earlier version holds exactly this data.",
 }
 

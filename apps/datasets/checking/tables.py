@@ -18,6 +18,7 @@ from apps.datasets.checking.findings import Notes, Refusal, Report
 from apps.datasets.checking.interaction_log import judge_log, roles_wanted
 from apps.datasets.checking.jsonl_source import JsonLinesSource
 from apps.datasets.checking.parquet_source import ParquetSource
+from apps.datasets.checking.series_check import check_series
 from apps.datasets.checking.sniffing import Upload
 from apps.datasets.checking.statistics import survey
 from apps.datasets.checking.table_profile import judge_target, table_profile
@@ -51,6 +52,8 @@ def check_table(upload: Upload, folder: Path, options: dict[str, Any], notes: No
     profile = table_profile(columns, aim, facts, notes)
     if aim.task == "recommendation":
         profile["log"] = judge_log(path, roles_wanted(columns, options), notes)
+    if aim.task == "forecasting":
+        profile["series"] = check_series(path, columns, aim.target, notes)
     return Report(
         "parquet", path.name, facts.rows, columns, _classes(columns, aim), aim.task, aim.target,
         profile, facts.preview, _splits(aim, path),

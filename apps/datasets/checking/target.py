@@ -23,6 +23,8 @@ _MEDIUM = (
     "y",
 )
 _LABEL_MOST_CLASSES = 20
+_PAIR_COLUMNS = 4  # question, answer, and what somebody kept beside them
+_SERIES_COLUMNS = 3  # a time and up to two columns that name the series; more of them describe rows
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ def guess(columns: list[dict[str, Any]], wanted_target: str, wanted_task: str) -
         roles = roles_of(columns, item=wanted_target)
         reason = "chosen by you" if wanted_target else f"a log of events of {roles.user!r} with {roles.item!r}"
         return Guess("recommendation", roles.item, reason, is_sure=False)
+    if wanted_task in ("", "question_answering") and not wanted_target and (answer := _answer_of(columns)):
+        return Guess("question_answering", answer, "a column of questions and one of answers", is_sure=False)
     if wanted_target:
         task = wanted_task or _task_of(by_name[wanted_target], columns)
         return Guess(task, wanted_target, "chosen by you", is_sure=True)
@@ -58,6 +62,13 @@ def _is_log(columns: list[dict[str, Any]]) -> bool:
     roles = roles_of(columns)
     repeats = [one for one in columns if one["name"] in (roles.user, roles.item) and not one.get("is_unique", False)]
     return looks_like_a_log(columns) and len(repeats) == 2
+
+
+def _answer_of(columns: list[dict[str, Any]]) -> str:
+    """The column of answers in a table that is little else than questions and answers."""
+    names = {column["name"].strip().lower(): column["name"] for column in columns}
+    is_pairs = len(columns) <= _PAIR_COLUMNS and "question" in names
+    return names.get("answer", "") if is_pairs else ""
 
 
 def _score(column: dict[str, Any], place: int, total: int, wanted_task: str) -> float:
@@ -87,7 +98,8 @@ def _name_weight(name: str) -> float:
 def _task_of(target: dict[str, Any], columns: list[dict[str, Any]]) -> str:
     others = [column for column in columns if column["name"] != target["name"]]
     types = [column["type"] for column in others]
-    if target["type"] == "number" and types == ["datetime"]:
+    is_series = "datetime" in types and set(types) <= {"datetime", "category", "id"} and len(types) <= _SERIES_COLUMNS
+    if target["type"] == "number" and is_series and types.count("datetime") == 1:
         return "forecasting"
     if not is_classes(target):
         return "tabular_regression"

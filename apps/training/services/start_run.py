@@ -19,6 +19,8 @@ from apps.training import rules
 from apps.training.lease import database_now
 from apps.training.models import Run
 from apps.training.queries import runs_under_way
+from apps.training.text_rules import TASKS as TEXT_TASKS
+from apps.training.text_rules import text_target
 from contracts.problems import Problem
 from contracts.usage import METER_TRAINING_SECONDS
 
@@ -185,7 +187,7 @@ def _what_to_learn(
     version: DatasetVersion, target: str, task: str, families: Sequence[str], options: dict[str, Any]
 ) -> tuple[str, str]:
     """Target and task, inferred where left open; the roles of a log's columns are written into `options`."""
-    is_images = version.format == "zip"
+    is_images, given = version.format == "zip", target
     target = "" if is_images else target or version.inferred_target
     column: dict[str, Any] | None = next((c for c in version.columns if c.get("name") == target), None)
     if not task:
@@ -196,7 +198,12 @@ def _what_to_learn(
     refusal = refusal or rules.refusal_of_options(task, options, version.columns)
     if refusal is None and task == "recommendation":
         return _log_to_learn(version, target, options), task
-    if refusal is None and is_images:
+    if refusal is None and task in TEXT_TASKS:
+        target = text_target(task, given, version.inferred_target, version.columns)
+        refusal = rules.refusal_of_texts(task, target, version.columns, options, rows=version.rows)
+    elif refusal is None and task == "forecasting":
+        refusal = rules.refusal_of_series(target, version.columns, options, rows=version.rows)
+    elif refusal is None and is_images:
         refusal = rules.refusal_of_classes(version.classes)
     elif refusal is None:
         refusal = rules.refusal_of_target(task, target, column, rows=version.rows)

@@ -33,6 +33,7 @@ BLEND_ROUNDS = 20
 NAIVE_MARGIN = 0.01  # a model must beat the best naive forecast by 1 % at the validation origins, else naive is shipped
 BLEND_LEAST_GAIN = 0.002
 INTERVAL = 0.8
+CELLS_PER_S, CELLS_LEAST, CELLS_MOST = 50_000, 500_000, 8_000_000  # values of all training windows, by the budget
 WINDOW_LEAST, WINDOW_MOST = 12, 800
 STORED_MOST = 8_000_000  # values of all last windows in the exported file
 TRAIN_SHARE_OF_WINDOW = 0.85  # of the median training stretch: origins must be left to learn from
@@ -47,7 +48,7 @@ def load(run: RunContext, path: Path) -> Data:
     )
     for note in table.notes:
         run.progress.log(note)
-    data = _shaped(table, options, run.job.target)
+    data = _shaped(table, options, run.job.target, run.budget.total_s)
     shape = data.shape
     keyed = f", told apart by {', '.join(table.key_columns)}" if table.key_columns else ""
     run.progress.log(
@@ -58,7 +59,7 @@ def load(run: RunContext, path: Path) -> Data:
     return data
 
 
-def _shaped(table: SeriesTable, options: dict[str, Any], target: str) -> Data:
+def _shaped(table: SeriesTable, options: dict[str, Any], target: str, budget_s: float) -> Data:
     lengths = np.array([len(one.values) for one in table.series])
     longest, usual = int(lengths.max()), float(np.quantile(lengths, 0.5))
     if longest < LEAST_STEPS:
@@ -71,13 +72,13 @@ def _shaped(table: SeriesTable, options: dict[str, Any], target: str) -> Data:
         detail = f"{wished} steps ahead from a series of {longest} steps; at most a third of it, {longest // 3}."
         raise UserFailure("yours:series-too-short", detail)
     cuts = [origins.cut(len(one.values), horizon) for one in table.series]
-    ends = [one.valid for one in cuts]
+    ends = [one.test for one in cuts]
     season = int(options.get("season") or 0)
     proposed = ((season,) if season > 1 else ()) + table.frequency.seasons
     seasons = seasonal.find(table.series, ends, proposed, horizon)
     if season:
         seasons = (season, *(one for one in seasons if one != season))
-    usual_end = float(np.median(ends))
+    usual_end = float(np.median([one.valid for one in cuts]))
     room = min(WINDOW_MOST, STORED_MOST // len(table.series), max(WINDOW_LEAST, int(usual_end * TRAIN_SHARE_OF_WINDOW)))
     wanted = max(WINDOW_LEAST, 2 * horizon, 4 * seasons[0], *(2 * one + 8 for one in seasons))
     window = max(min(wanted, room), min(seasons[0] + 1, longest - 1), 4)
@@ -91,7 +92,12 @@ def _shaped(table: SeriesTable, options: dict[str, Any], target: str) -> Data:
         origins.last_origins(cuts),
     )
     seed = int(lengths.sum())
-    kept = (parts[0].some(origins.MOST_TRAIN, seed), parts[1].some(origins.MOST_VALID, seed), parts[2])
+    most = max(200, int(np.clip(budget_s * CELLS_PER_S, CELLS_LEAST, CELLS_MOST)) // window)
+    kept = (
+        parts[0].some(min(origins.MOST_TRAIN, most), seed),
+        parts[1].some(min(origins.MOST_VALID, max(200, most // 3)), seed),
+        parts[2],
+    )
     merged = Origins(np.concatenate([p.at for p in kept]), np.concatenate([p.ends for p in kept]))
     interval = float(options.get("interval") or INTERVAL)
     sizes = tuple(len(part) for part in kept)
