@@ -25,7 +25,7 @@ PREDICT = b"/v1/predict/"
 class KnownHead:
     """One head; `route` is its key's way to its endpoint in `directory`, or None where the quick road does not go."""
 
-    __slots__ = ("content_length", "directory", "expires_at", "headers", "path", "route", "waiting")
+    __slots__ = ("content_length", "directory", "expires_at", "headers", "path", "route", "since_s", "waiting")
 
     def __init__(self, call: Call) -> None:
         self.path = call.path
@@ -34,6 +34,7 @@ class KnownHead:
         self.directory: Directory | None = None
         self.route: Route | None = None
         self.expires_at = 0.0
+        self.since_s = 0.0  # when the oldest of them came
         self.waiting: list[QuickCall] = []  # of this turn of the loop
 
 

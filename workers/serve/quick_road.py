@@ -37,15 +37,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+MOST_AT_ONCE = 64  # requests of one head in a turn, so that nobody waits long behind a crowd with one key
 ID_BYTES = 9  # 72 random bits in a usage id
 
 
 class Part:
     """The requests of one head in this turn, admitted together. `amount` is the price of all of them in micros."""
 
-    __slots__ = ("amount", "calls", "leases", "live", "rate_headers", "route", "rows", "units")
+    __slots__ = ("amount", "calls", "leases", "live", "rate_headers", "route", "rows", "since_s", "started_s", "units")
 
-    def __init__(self, route: Route, live: Live, calls: list[QuickCall], rows: list[dict[str, Any]]) -> None:
+    def __init__(
+        self, route: Route, live: Live, calls: list[QuickCall], rows: list[dict[str, Any]], since_s: float
+    ) -> None:
+        self.since_s = since_s
+        self.started_s = 0.0
         self.route = route
         self.live = live
         self.calls = calls
@@ -69,26 +74,29 @@ class QuickRoad:
         self._request_prefix = server.request_prefix + b"q"
         self._requests = 0
         self._heads: list[KnownHead] = []
-        self._arrived_s = 0.0
-        self._queued_s = 0.0
 
     # parse: the connection found a known head and a whole body
 
     def accept(self, connection: Connection, head: KnownHead, body: bytes) -> QuickCall:
-        if not self._heads:
-            self._loop.call_soon(self._tick)
         call = QuickCall(connection, head, body)
         if not head.waiting:
-            self._heads.append(head)
+            head.since_s = monotonic()
+            self._await_turn(head)
         head.waiting.append(call)
         return call
 
+    def _await_turn(self, head: KnownHead) -> None:
+        if not self._heads:
+            self._loop.call_soon(self._tick)
+        self._heads.append(head)
+
     def _tick(self) -> None:
         heads, self._heads = self._heads, []
-        self._arrived_s = monotonic()
         parts: dict[Model, list[Part]] = {}
         for head in heads:
-            calls, head.waiting = head.waiting, []
+            calls, head.waiting = head.waiting[:MOST_AT_ONCE], head.waiting[MOST_AT_ONCE:]
+            if head.waiting:
+                self._await_turn(head)
             part = self._admit(head, calls)
             if part is None:
                 self._take_general_road(calls)
@@ -140,7 +148,7 @@ class QuickRoad:
         rows = self._read(calls)
         if live is None or rows is None or live.model.cost.predicted_ms(len(rows)) > INLINE_MS:
             return None
-        part = Part(route, live, calls, rows)
+        part = Part(route, live, calls, rows, head.since_s)
         if route.organisation.in_flight + len(calls) > route.max_concurrency or not self._take(part):
             return None
         route.organisation.in_flight += len(calls)
@@ -199,8 +207,9 @@ class QuickRoad:
     def _run(self, model: Model, parts: list[Part]) -> list[bytes] | None:
         """One prediction per row of all parts; None when something failed and the general road has them."""
         rows = parts[0].rows if len(parts) == 1 else [row for part in parts for row in part.rows]
-        model.used_s = monotonic()
-        self._queued_s = model.used_s - self._arrived_s
+        started_s = model.used_s = monotonic()
+        for part in parts:
+            part.started_s = started_s
         try:
             assert model.table is not None
             entries = model.writer.write(model.run(model.table.decode(rows)))
@@ -225,9 +234,9 @@ class QuickRoad:
         at_us = time.time_ns() // 1000
         stamp = at_us // 1000
         id_start = b"%08x-%04x-7" % (stamp >> 16, stamp & 0xFFFF)
-        latency_ms = b"%.3f" % ((monotonic() - self._arrived_s) * 1000)
+        now_s = monotonic()
         for part in parts:
-            texts = _Texts(part, at_us, latency_ms)
+            texts = _Texts(part, at_us, b"%.3f" % ((now_s - part.since_s) * 1000))
             random = os.urandom(ID_BYTES * len(part.calls)).hex()
             for place, call in enumerate(part.calls):
                 own = random[2 * ID_BYTES * place : 2 * ID_BYTES * (place + 1)].encode()
@@ -248,13 +257,14 @@ class QuickRoad:
                 for call in part.calls:
                     self._server.refuse(call.as_call(), Refused("ours:metering-unavailable", retry_after_s=1))
             return
-        took_s = monotonic() - self._arrived_s
+        now_s = monotonic()
         for part in parts:
+            took_s = now_s - part.since_s
             self._leave(part)
             if part.leases:
                 self._leases.keep(part.leases)
             self._road.metrics.count_good(len(part.calls), part.units, took_s)
-            part.live.tally.good_together(len(part.calls), part.units, took_s, self._queued_s)
+            part.live.tally.good_together(len(part.calls), part.units, took_s, part.started_s - part.since_s)
             for call in part.calls:
                 call.connection.send_ready()
 
