@@ -59,6 +59,9 @@ def _field(column: ColumnSpec) -> forms.Field:
     if column.type == "category" and column.categories:
         choices = [("", "Leave it out"), *((word, word) for word in column.categories)]
         return forms.ChoiceField(choices=choices, **common | {"initial": str(column.example or "")})
+    if column.type == "text":
+        long = forms.Textarea(attrs={"rows": 5})
+        return forms.CharField(max_length=100_000, widget=long, **common | {"initial": str(column.example or "")})
     return forms.CharField(max_length=10_000, **common | {"initial": str(column.example or "")})
 
 
