@@ -37,6 +37,22 @@ class ProfileForm(ServiceForm):
     purchase_order = forms.CharField(max_length=60, required=False, label="Your order number")
 
 
+class CodeForm(ServiceForm):
+    code = forms.CharField(max_length=40, label="Code")
+
+
+class AutoTopUpForm(ServiceForm):
+    is_on = forms.BooleanField(required=False, label="Buy credit by itself")
+    threshold = forms.DecimalField(min_value=0, max_value=100_000, decimal_places=2, label="When less is left than")
+    amount = forms.DecimalField(min_value=1, max_value=10_000, decimal_places=0, label="Buy")
+    monthly_cap = forms.DecimalField(min_value=1, max_value=1_000_000, decimal_places=0, label="At most in a month")
+
+    def service_arguments(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        amounts = {f"{name}_micros": int(data[name] * MICROS) for name in ("threshold", "amount", "monthly_cap")}
+        return {"is_on": data["is_on"], **amounts}
+
+
 class BudgetForm(ServiceForm):
     name = forms.CharField(max_length=80, label="Name", widget=forms.TextInput(attrs={"placeholder": "Staging"}))
     what = forms.ChoiceField(label="Applies to")

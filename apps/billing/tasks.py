@@ -1,19 +1,13 @@
 """The timetable's entries of billing; each may run twice or late without harm."""
 
+from typing import Any
+
 from celery import shared_task
 
-from apps.billing.services import (
-    close_period,
-    resolve_frozen,
-    roll_budgets,
-)
+from apps.billing.services import close_period, resolve_frozen, roll_budgets, run_auto_top_ups, settle_payment, true_up
 from apps.billing.services import push_usage as pushing
-from apps.billing.services import (
-    renew_subscriptions as renewing,
-)
-from apps.billing.services import (
-    true_up as truing,
-)
+from apps.billing.services import reconcile as reconciling
+from apps.billing.services import renew_subscriptions as renewing
 from apps.ledger.services import settle_lots
 
 
@@ -40,10 +34,25 @@ def renew_subscriptions() -> None:
 
 
 @shared_task
+def auto_top_up() -> None:
+    run_auto_top_ups.run_auto_top_ups()
+
+
+def send_refund(payload: dict[str, Any]) -> None:
+    """Handler of the outbox topic `stripe-refund`."""
+    settle_payment.send_refund(payload)
+
+
+@shared_task
 def settle_credit() -> None:
     settle_lots.settle_due_lots()
 
 
 @shared_task
-def true_up() -> None:
-    truing.true_up_all()
+def true_up_tiers() -> None:
+    true_up.true_up_all()
+
+
+@shared_task
+def reconcile() -> None:
+    reconciling.reconcile_and_remember()

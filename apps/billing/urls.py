@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.billing.views import budgets, invoices, overview, plans
+from apps.billing.views import budgets, invoices, overview, plans, top_ups
 
 app_name = "billing"
 urlpatterns = [
@@ -10,6 +10,10 @@ urlpatterns = [
     path("billing/plan", plans.plan, name="plan"),
     path("billing/plan/change", plans.change, name="plan-change"),
     path("billing/credit", overview.credit, name="credit"),
+    path("billing/code", top_ups.redeem, name="redeem"),
+    path("billing/auto-top-up", top_ups.automatic, name="auto-top-up"),
+    path("billing/card", top_ups.save_card, name="save-card"),
+    path("billing/portal", top_ups.portal, name="portal"),
     path("billing/top-up", overview.top_up, name="top-up"),
     path("billing/budgets", budgets.budgets, name="budgets"),
     path("billing/budgets/new", budgets.new_budget, name="budget-new"),

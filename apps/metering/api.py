@@ -3,19 +3,35 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.metering.models import UsageEvent
 from apps.metering.queries import GROUPS, usage_by
-from apps.metering.rules import month_of, month_start
+from apps.metering.rules import EPOCH, month_of, month_start
 from apps.rest.authentication import OrganisationRequest
+from apps.rest.openapi import listed
 from contracts.problems import Problem
 
 _LONGEST = timedelta(days=400)
+_FEED_ROWS = 500
+_SETTLE = timedelta(seconds=30)
+
+
+class CloudEvent(serializers.Serializer[Any]):
+    specversion = serializers.CharField()
+    id = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # CloudEvents' word, not DRF's attribute
+    type = serializers.CharField()
+    subject = serializers.CharField(allow_null=True)
+    time = serializers.DateTimeField()
+    datacontenttype = serializers.CharField()
+    data = serializers.DictField()  # type: ignore[assignment]  # CloudEvents' word, not DRF's attribute
 
 
 class Usage(APIView):
@@ -49,6 +65,46 @@ class Usage(APIView):
                 "data": rows,
             }
         )
+
+
+class UsageFeed(APIView):
+    """Every usage event in the order it was recorded, as CloudEvents 1.0, to be followed by its cursor."""
+
+    @extend_schema(operation_id="follow_usage", responses=listed(CloudEvent))
+    def get(self, request: OrganisationRequest) -> Response:
+        since = _moment(request, "since") or EPOCH
+        after = request.query_params.get("cursor", "")
+        text, _, last_id = after.partition("|")
+        events = UsageEvent.objects.of(request.organisation).order_by("recorded_at", "pk")
+        if after:
+            moment = parse_datetime(text)
+            if moment is None or moment.tzinfo is None or "\x00" in last_id:
+                raise _wrong("cursor", "is not a cursor of ours", "Use next_cursor of the page before, unchanged.")
+            events = events.filter(Q(recorded_at__gt=moment) | Q(recorded_at=moment, pk__gt=last_id))
+        # What is younger may still be overtaken by a transaction that began earlier.
+        settled = timezone.now() - _SETTLE
+        rows = list(events.filter(recorded_at__gte=since, recorded_at__lt=settled)[: _FEED_ROWS + 1])
+        shown = rows[:_FEED_ROWS]
+        return Response(
+            {
+                "data": [cloud_event(event) for event in shown],
+                "has_more": len(rows) > _FEED_ROWS,
+                "next_cursor": f"{shown[-1].recorded_at.isoformat()}|{shown[-1].pk}" if shown else after or None,
+            }
+        )
+
+
+def cloud_event(event: UsageEvent) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "id": event.pk,
+        "source": f"/organisations/{event.organisation_id}",
+        "type": f"modelyard.usage.{event.meter}",
+        "subject": event.endpoint or event.run or None,
+        "time": event.occurred_at.isoformat(),
+        "datacontenttype": "application/json",
+        "data": shown_event(event),
+    }
 
 
 class OneUsage(APIView):

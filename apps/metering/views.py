@@ -11,6 +11,7 @@ from django.utils.dateparse import parse_date
 
 from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.metering.naming import named
+from apps.metering.outlook import outlook_of
 from apps.metering.queries import GROUPS, usage_by
 
 _DAYS = 30
@@ -39,6 +40,8 @@ def usage(request: OrganisationRequest, organisation: str) -> HttpResponse:
         row["group"] = row[group] if group == "day" else names.get(row[group], row[group] or "–")
     if group == "day":
         rows.sort(key=lambda row: row["day"], reverse=True)
+    elif request.GET.get("show") == "units":
+        rows.sort(key=lambda row: -row["units"])
     else:
         rows.sort(key=lambda row: -row["amount_micros"])
     if request.GET.get("format") == "csv":
@@ -52,6 +55,8 @@ def usage(request: OrganisationRequest, organisation: str) -> HttpResponse:
         "group_title": _TITLES[group],
         "total": sum(row["amount_micros"] for row in rows),
         "tab": "usage",
+        "is_cost": request.GET.get("show", "cost") != "units",
+        "outlook": outlook_of(request.organisation, datetime.now(tz=UTC).date()),
     }
     return render(request, "metering/usage.html", context)
 

@@ -47,7 +47,10 @@ def _find(request: OrganisationRequest, webhook_id: str) -> Webhook:
 @needs("admin")
 def webhook(request: OrganisationRequest, organisation: str, webhook_id: str) -> HttpResponse:
     found = _find(request, webhook_id)
-    deliveries = list(deliveries_of(found).order_by("-pk")[:_SHOWN])
+    deliveries = [
+        {"delivery": row, "tries": sorted(row.tries.all(), key=lambda one: one.pk)}
+        for row in deliveries_of(found).order_by("-pk")[:_SHOWN]
+    ]
     context: dict[str, Any] = {"webhook": found, "deliveries": deliveries, "secret": secret_of(found)}
     return render(request, "webhooks/page.html", context)
 

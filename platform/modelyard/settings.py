@@ -176,8 +176,10 @@ CELERY_BEAT_SCHEDULE = {  # seconds; every task may run twice or late without ha
     "deliver-webhooks": {"task": "apps.webhooks.tasks.deliver", "schedule": 5.0},
     "forget-old-deliveries": {"task": "apps.webhooks.tasks.forget_old", "schedule": 86_400.0},
     "renew-subscriptions": {"task": "apps.billing.tasks.renew_subscriptions", "schedule": 60.0},
+    "auto-top-up": {"task": "apps.billing.tasks.auto_top_up", "schedule": 60.0},
+    "reconcile": {"task": "apps.billing.tasks.reconcile", "schedule": 86_400.0},
     "settle-credit": {"task": "apps.billing.tasks.settle_credit", "schedule": 60.0},
-    "true-up-tiers": {"task": "apps.billing.tasks.true_up", "schedule": 600.0},
+    "true-up-tiers": {"task": "apps.billing.tasks.true_up_tiers", "schedule": 600.0},
     "forget-old-answers": {"task": "apps.rest.tasks.forget_expired", "schedule": 3600.0},
     "forget-sent-messages": {"task": "apps.outbox.tasks.forget_done", "schedule": 3600.0},
     "close-last-month": {"task": "apps.billing.tasks.close_due_periods", "schedule": 3600.0},
@@ -279,6 +281,7 @@ SPECTACULAR_SETTINGS = {
 # --- side effects: topic -> function(payload: dict) -----------------------------------------------------------------
 OUTBOX_HANDLERS = {
     "mail": "apps.accounts.tasks.send_mail",
+    "stripe-refund": "apps.billing.tasks.send_refund",
     "webhook-event": "apps.webhooks.tasks.fan_out",
     "check-upload": "apps.datasets.tasks.start_check",
     "wake-trainer": "apps.training.tasks.wake_trainer",

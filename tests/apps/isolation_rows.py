@@ -57,6 +57,7 @@ API: dict[str, Actions] = {
     "batches/<str:batch>/result": READ,
     # money
     "usage": READ,
+    "usage-events": READ,
     "usage/<str:usage_id>": READ,
     # webhooks
     "events": READ,
@@ -142,6 +143,10 @@ PAGES: dict[str, Actions] = {
     "webhooks/<str:webhook_id>/<slug:verb>": ADMIN_POST,
     "webhooks/<str:webhook_id>/deliveries/<str:delivery_id>/redeliver": ADMIN_POST,
     "billing/credit": READ,
+    "billing/code": {"POST": "billing"},
+    "billing/auto-top-up": {"GET": "billing", "POST": "billing"},
+    "billing/card": {"POST": "billing"},
+    "billing/portal": {"POST": "billing"},
     "billing/top-up": {"POST": "billing"},
     "billing/budgets": READ,
     "billing/budgets/new": {"POST": "billing"},

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from apps.billing.models import StripeCustomer, TopUp
 from apps.billing.rules import micros_per_minor
+from apps.billing.services.settle_payment import tell_paid
 from apps.billing.stripe_client import stripe_client
 from apps.ledger.services.grant_credit import grant_credit
 
@@ -41,7 +42,13 @@ def settle_top_up(session: stripe.checkout.Session) -> bool:
         source="stripe",
         note=f"Top-up {top_up.pk}",
     )
-    TopUp.objects.filter(pk=top_up.pk).update(state="paid", paid_at=timezone.now(), checkout_session=session.id)
+    TopUp.objects.filter(pk=top_up.pk).update(
+        state="paid",
+        paid_at=timezone.now(),
+        checkout_session=session.id,
+        payment_intent=str(session.payment_intent or ""),
+    )
+    tell_paid(top_up)
     return granted is not None
 
 

@@ -9,7 +9,7 @@ font:16px/1.5 Inter,system-ui,sans-serif}
 main{background:#fff;border:1px solid #dde3ec;border-radius:12px;padding:32px;width:min(360px,calc(100vw - 64px))}
 h1{font-size:28px;letter-spacing:-.02em;margin:0 0 4px}p{color:#475569;margin:0 0 20px}
 button{font:inherit;font-weight:600;color:#fff;background:#1d4fd7;border:0;border-radius:8px;padding:12px;width:100%;
-cursor:pointer}a{display:block;text-align:center;margin-top:16px;color:#1d4fd7}
+cursor:pointer}button.quiet{margin-top:8px;color:#1d4fd7;background:#eef2fb}a{display:block;text-align:center;margin-top:16px;color:#1d4fd7}
 """
 _WITHOUT_DECIMALS = {"jpy", "krw", "vnd", "clp"}
 _THREE_DECIMALS = {"kwd", "bhd", "jod", "omr", "tnd"}
@@ -18,11 +18,25 @@ _THREE_DECIMALS = {"kwd", "bhd", "jod", "omr", "tnd"}
 def pay_page(session: dict[str, Any]) -> str:
     """The body for an open Checkout session."""
     back = html.escape(session["cancel_url"] or "/", quote=True)
+    if session["mode"] == "setup":
+        return (
+            "<h1>Save a card</h1><p>This page stands in for Stripe Checkout on this machine; no card exists.</p>"
+            '<form method="post"><button>Save a test card</button></form><form method="post">'
+            '<input type="hidden" name="declines" value="yes"><button class="quiet">Save one that will be refused'
+            f'</button></form><a href="{back}">Back without saving</a>'
+        )
     return (
         f"<h1>{html.escape(_amount(session))}</h1><p>Test payment. This page stands in for Stripe Checkout on this"
         f' machine; no card is charged.</p><form method="post"><button>Pay</button></form>'
         f'<a href="{back}">Back without paying</a>'
     )
+
+
+def portal_page(portal: dict[str, Any], methods: list[dict[str, Any]]) -> str:
+    """The body that stands in for Stripe's customer portal: what is saved, and the way back."""
+    back = html.escape(portal["return_url"] or "/", quote=True)
+    saved = "".join(f"<p>Test card {html.escape(one['id'][-6:])}</p>" for one in methods) or "<p>No card is saved.</p>"
+    return f'<h1>Your cards</h1>{saved}<a href="{back}">Back</a>'
 
 
 def document(body: str) -> str:

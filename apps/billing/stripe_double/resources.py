@@ -42,14 +42,15 @@ def get_customer(store: Store, given: Answer, base: str, customer_id: str) -> An
 
 def create_session(store: Store, given: Answer, base: str) -> Answer:
     values = checked(SessionCreateParams, given)
-    if values.get("mode") != "payment":
-        raise WrongParameter("The double knows mode=payment only.", "mode", "parameter_invalid")
+    mode = values.get("mode")
+    if mode not in ("payment", "setup"):
+        raise WrongParameter("The double knows mode=payment and mode=setup only.", "mode", "parameter_invalid")
     if values.get("customer") not in store.objects["customer"]:
         raise WrongParameter(f"No such customer: {values.get('customer')!r}", "customer", "resource_missing")
     items = values.get("line_items") or []
-    if not items:
+    if not items and mode == "payment":
         raise WrongParameter("Missing required param: line_items.", "line_items", "parameter_missing")
-    amount, currency = _total(items)
+    amount, currency = _total(items) if mode == "payment" else (0, values.get("currency", "usd"))
     session_id = new_stripe_id("cs_test")
     session = shaped(
         "checkout.session",
@@ -57,9 +58,11 @@ def create_session(store: Store, given: Answer, base: str) -> Answer:
         created=int(time.time()),
         expires_at=int(time.time()) + 86_400,
         livemode=False,
-        mode="payment",
+        mode=mode,
         status="open",
-        payment_status="unpaid",
+        payment_status="unpaid" if mode == "payment" else "no_payment_required",
+        payment_intent=None,
+        setup_intent=None,
         customer=values["customer"],
         client_reference_id=values.get("client_reference_id"),
         currency=currency,

@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 from apps.billing.stripe_double.faults import BROKEN, COMMIT_THEN_DROP, TOO_MANY, Faults
 from apps.billing.stripe_double.form import decode_form
 from apps.billing.stripe_double.parameters import WrongParameter
-from apps.billing.stripe_double.pay_page import document, pay_page
+from apps.billing.stripe_double.pay_page import document, pay_page, portal_page
+from apps.billing.stripe_double.payments import ROUTES as PAYMENT_ROUTES
+from apps.billing.stripe_double.payments import Declined, Missing, make_dispute, make_intent, save_method
 from apps.billing.stripe_double.resources import ROUTES, NotThere
 from apps.billing.stripe_double.store import Store, new_stripe_id, shaped
 
@@ -38,18 +40,41 @@ class Double(ThreadingHTTPServer):
     def base(self) -> str:
         return f"http://{self.server_address[0]!s}:{self.server_address[1]}"
 
-    def pay(self, session_id: str) -> dict[str, Any] | None:
-        """Complete the payment once; return the session, None when it cannot be paid (any more)."""
+    def pay(self, session_id: str, *, declines: bool = False) -> dict[str, Any] | None:
+        """Complete the session once; return it, None when it is over. `declines`: the saved card will be refused."""
         with self.store.lock:
             session = self.store.objects["session"].get(session_id)
             if session is None or session["status"] == "expired":
                 return None
             if session["status"] == "open":
-                session["status"], session["payment_status"] = "complete", "paid"
+                session["status"] = "complete"
+                if session["mode"] == "setup":
+                    save_method(self.store, session, declines=declines)
+                else:
+                    session["payment_status"] = "paid"
+                    session["payment_intent"] = self._intent_of(session)["id"]
                 event = self.make_event("checkout.session.completed", session)
                 self.store.save()
                 threading.Thread(target=self._deliver, args=[event], daemon=True).start()
             return session
+
+    def _intent_of(self, session: dict[str, Any]) -> dict[str, Any]:
+        return make_intent(
+            self.store,
+            amount=session["amount_total"],
+            currency=session["currency"],
+            customer=session["customer"],
+            metadata={},
+            method="pm_card_visa",
+        )
+
+    def dispute(self, intent_id: str) -> dict[str, Any]:
+        """A customer's bank takes a payment back; the event says so."""
+        with self.store.lock:
+            event = self.make_event("charge.dispute.created", make_dispute(self.store, intent_id))
+            self.store.save()
+        threading.Thread(target=self._deliver, args=[event], daemon=True).start()
+        return event
 
     def make_event(self, kind: str, subject: dict[str, Any]) -> dict[str, Any]:
         """Return an event around a copy of the object, as Stripe would send it."""
@@ -108,7 +133,9 @@ class Handler(BaseHTTPRequestHandler):
             return
         body = self.rfile.read(length).decode("utf-8", "replace")
         if parts.path.startswith("/pay/"):
-            self._pay_page(method, parts.path.removeprefix("/pay/"))
+            self._pay_page(method, parts.path.removeprefix("/pay/"), declines="declines=yes" in body)
+        elif parts.path.startswith("/portal/"):
+            self._portal(parts.path.removeprefix("/portal/"))
         elif parts.path in ("/", "/healthz"):
             self._answer(200, {"status": "ok", "object": "stripe_double"})
         else:
@@ -152,25 +179,36 @@ class Handler(BaseHTTPRequestHandler):
             return status, answer
 
     def _route(self, method: str, path: str, form: str) -> tuple[int, dict[str, Any]]:
-        for verb, pattern, resource in ROUTES:
+        for verb, pattern, resource in (*ROUTES, *PAYMENT_ROUTES):
             if verb == method and (match := pattern.fullmatch(path)):
                 try:
                     return 200, resource(self.server.store, decode_form(form), self.server.base, *match.groups())
                 except WrongParameter as wrong:
                     error = {"message": wrong.message, "param": wrong.param, "code": wrong.code}
                     return 400, {"error": {"type": "invalid_request_error", **error}}
-                except NotThere as missing:
+                except Declined as refused:
+                    error = {"message": str(refused), "code": "card_declined", "decline_code": "generic_decline"}
+                    return 402, {"error": {"type": "card_error", **error}}
+                except (NotThere, Missing) as missing:
                     error = {"message": str(missing), "code": "resource_missing"}
                     return 404, {"error": {"type": "invalid_request_error", **error}}
         message = f"Unrecognized request URL ({method}: {path})."
         return 404, {"error": {"type": "invalid_request_error", "message": message}}
 
-    def _pay_page(self, method: str, session_id: str) -> None:
+    def _portal(self, portal_id: str) -> None:
+        portal = self.server.store.objects["portal"].get(portal_id)
+        if portal is None:
+            self._html(404, "<h1>This page has ended</h1>")
+            return
+        methods = [one for one in self.server.store.objects["method"].values() if one["customer"] == portal["customer"]]
+        self._html(200, portal_page(portal, methods))
+
+    def _pay_page(self, method: str, session_id: str, *, declines: bool = False) -> None:
         session = self.server.store.objects["session"].get(session_id)
         if session is None or session["status"] == "expired":
             self._html(404, "<h1>This payment page has ended</h1>")
         elif method == "POST":
-            self.server.pay(session_id)
+            self.server.pay(session_id, declines=declines)
             self._redirect((session["success_url"] or "/").replace("{CHECKOUT_SESSION_ID}", session_id))
         elif session["status"] == "complete":
             self._html(200, "<h1>This is paid already</h1>")

@@ -12,6 +12,20 @@ from typing import Any
 _SHAPES: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "shapes.json").read_text())
 
 
+KINDS = (
+    "customer",
+    "session",
+    "meter",
+    "event",
+    "intent",
+    "setup",
+    "method",
+    "refund",
+    "dispute",
+    "portal",
+)
+
+
 def shaped(kind: str, **values: Any) -> dict[str, Any]:
     """Return an object in the shape that Stripe publishes, with our values in it. Unknown names are a bug of ours."""
     made = copy.deepcopy(_SHAPES[kind])
@@ -31,12 +45,13 @@ class Store:
     def __init__(self, path: Path | None = None) -> None:
         self.lock = threading.RLock()
         self.path = path
-        self.objects: dict[str, dict[str, dict[str, Any]]] = {"customer": {}, "session": {}, "meter": {}, "event": {}}
+        self.objects: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in KINDS}
         self.meter_events: dict[str, dict[str, Any]] = {}  # identifier -> event
         self.answers: dict[str, list[Any]] = {}  # idempotency key -> [fingerprint, status, body]
         if path is not None and path.exists():
             known = json.loads(path.read_text())
-            self.objects, self.meter_events, self.answers = known["objects"], known["meter_events"], known["answers"]
+            self.objects |= known["objects"]
+            self.meter_events, self.answers = known["meter_events"], known["answers"]
 
     def save(self) -> None:
         """Written beside and renamed, so that a kill leaves the old or the new state."""
