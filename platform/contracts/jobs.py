@@ -47,6 +47,10 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "recommendation": ("popularity", "item_knn", "next_item", "ease", "two_tower"),  # next_item: logs with times only
 }
 
+# Option `metric` of a classification: the probabilities stay, the label of two classes is named where this is best.
+LABEL_THRESHOLD_METRICS = ("accuracy", "balanced_accuracy", "f1", "macro_f1")
+METRIC_OPTIONS = ("log_loss", *LABEL_THRESHOLD_METRICS)
+
 RUN_STATES = ("draft", "queued", "running", "validating", "exporting", "succeeded", "failed", "cancelled")
 RUN_ACTIVE_STATES = ("running", "validating", "exporting")
 RUN_FINAL_STATES = ("succeeded", "failed", "cancelled")

@@ -55,6 +55,7 @@ class OutputMeaning:
     lower_tensor: str = ""
     upper_tensor: str = ""
     vector_tensor: str = ""
+    threshold: float = 0.5  # two classes: the label is the second class from this probability on
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ class EvaluationReport:
     classes: list[str] = field(default_factory=list)
     confusion: list[list[int]] = field(default_factory=list)  # [true][predicted]
     per_class: list[dict[str, Any]] = field(default_factory=list)  # {"label","precision","recall","f1","support"}
+    threshold: float = 0.5  # as in OutputMeaning; `confusion`, accuracy and F1 follow it
     calibration: list[dict[str, float]] = field(default_factory=list)  # {"confidence","accuracy","count"}
     residuals: dict[str, Any] = field(default_factory=dict)  # regression: {"bins","counts","quantiles"}
     importance: list[dict[str, Any]] = field(default_factory=list)  # {"column","drop"} permutation, primary metric

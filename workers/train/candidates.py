@@ -10,7 +10,7 @@ from workers.train import planning, tabm
 from workers.train.budget import Slice
 from workers.train.checkpoint import Saved
 from workers.train.context import RunContext
-from workers.train.families import FAMILIES, Family, Rows, Wish
+from workers.train.families import FAMILIES, VARIANTS, Family, Rows, Wish
 from workers.train.folds import Fold
 
 PROBE_ROUNDS = 4
@@ -50,7 +50,7 @@ class Member:
     seconds: float = 0.0
 
     def how(self) -> Family:
-        return FAMILIES["linear" if self.family == "baseline" else self.family]
+        return FAMILIES.get(self.family) or VARIANTS[self.family]
 
     def answer(self, names: list[str], rows: Rows, classes: int) -> np.ndarray:
         """Probabilities [N, C], or values in units of the target [N, 1], of the named fits together."""
@@ -74,7 +74,8 @@ class Learner:
 
     def part(self, rows: np.ndarray, scale: Scale) -> Rows:
         y = self.rows.y[rows]
-        return Rows(self.rows.dense[rows], self.rows.trees[rows], y if self.classes else scale.standardised(y))
+        y = y if self.classes else scale.standardised(y)
+        return Rows(self.rows.dense[rows], self.rows.trees[rows], y, self.rows.steps)
 
     def fit_member(self, name: str, family: str, scale: Scale, time: Slice, index: int) -> Member | None:
         """1. choosing folds 2. the test fold with what they chose. None when time did not suffice for both."""
@@ -165,6 +166,6 @@ def _longest(member: Member) -> float:
 def _settled(member: Member) -> float:
     """What the choosing folds agreed on: mean rounds, or the penalty in the middle."""
     settings = sorted(float(fit.facts["setting"]) for fit in member.fits.values())
-    if member.family == "linear":
+    if member.family.startswith("linear"):
         return settings[len(settings) // 2]
     return float(max(1, round(np.mean(settings))))

@@ -47,9 +47,12 @@ def apply(table: Table, words: list[WordValue], dates: list[DateParts]) -> Table
 
 
 def fit_derived(
-    table: Table, specs: list[ColumnSpec], truth: np.ndarray, classes: int, folds: np.ndarray
+    table: Table, specs: list[ColumnSpec], truth: np.ndarray, classes: int, folds: np.ndarray | None
 ) -> tuple[Table, list[WordValue], list[DateParts]]:
-    """The training table with derived columns (means out of fold), and the maps for later rows. `folds`: [N] ids."""
+    """The training table with derived columns (means out of fold), and the maps for later rows.
+
+    `folds`: [N] ids; None: no mean targets, since those of later rows would tell earlier ones the future.
+    """
     dates = [DateParts(spec.name) for spec in specs if spec.type == "datetime"]
     words: list[WordValue] = []
     out_of_fold: dict[str, np.ndarray] = {}
@@ -62,7 +65,7 @@ def fit_derived(
             words.append(number)
         if len(found) >= COUNTS_FROM_WORDS:
             words.append(_map(f"{spec.name} → count", spec.name, found, np.log1p(counts), counts, 0.0))
-        if len(found) < MEANS_FROM_WORDS:
+        if folds is None or len(found) < MEANS_FROM_WORDS:
             continue
         for label, target in targets.items():
             name = f"{spec.name} → mean{label}"

@@ -8,6 +8,7 @@ from workers.train.families import loss_of
 ROUNDS = 40  # greedy steps
 LEAST_WEIGHT = 0.03  # a member with less is not worth its time in each prediction
 LEAST_GAIN = 0.0005  # a member that improves the blend by less than 0.05 % is left out
+LEAST_LABEL_GAIN = 0.002  # of a label metric before the threshold leaves one half: less is chance
 TEMPERATURES = np.linspace(0.85, 1.6, 46)
 
 
@@ -62,4 +63,4 @@ def best_threshold(yes: np.ndarray, y: np.ndarray, metric: str) -> float:
     close = [float(c) for c, score in zip(candidates, scores, strict=True) if score >= best - 1e-9]
     middle = float(np.median(close))
     usual = metrics.of_labels(y, (yes >= 0.5).astype(np.int64), metric)
-    return 0.5 if usual >= best - 1e-4 else float(np.float32(min(close, key=lambda one: abs(one - middle))))
+    return 0.5 if usual >= best - LEAST_LABEL_GAIN else float(np.float32(min(close, key=lambda one: abs(one - middle))))

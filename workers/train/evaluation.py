@@ -20,15 +20,18 @@ def evaluate(
     classes: list[str],
     importance: list[dict[str, Any]],
     examples: list[dict[str, Any]],
+    threshold: float = 0.5,
 ) -> EvaluationReport:
     """`answer`: probabilities [N, C] or values [N] for the test rows; `fitted_truth`: labels the model learned from."""
     if classes:
         share = np.bincount(fitted_truth, minlength=len(classes)) / len(fitted_truth)
         scores, baseline = (metrics.classification(truth, one) for one in (answer, np.tile(share, (len(truth), 1))))
-        predicted = answer.argmax(axis=1)
+        predicted = named(answer, threshold)
+        scores |= metrics.of_named(truth, predicted, len(classes))
         rows = metrics.per_class(truth, predicted, len(classes))
         extra: dict[str, Any] = {
             "classes": classes,
+            "threshold": threshold,
             "confusion": metrics.confusion(truth, predicted, len(classes)).tolist(),
             "per_class": [{"label": label, **row} for label, row in zip(classes, rows, strict=True)],
             "calibration": metrics.calibration(truth, answer),
@@ -54,8 +57,16 @@ def of_labels(data: Any, fitted: Any, parts: Parts, seed: int) -> EvaluationRepo
     """Evaluate a classifier or regressor on its test rows; importance comes later, when time is left."""
     truth, answer = data.truth[parts.test], fitted.predict(parts.test)
     picked = pick_examples(truth, answer, seed)
-    examples = [example(fitted.example(parts.test[i]), truth[i], answer[i], data.classes) for i in picked]
-    return evaluate(truth, answer, data.truth[parts.fitted], data.classes, [], examples)
+    threshold = getattr(fitted, "threshold", 0.5)
+    examples = [example(fitted.example(parts.test[i]), truth[i], answer[i], data.classes, threshold) for i in picked]
+    return evaluate(truth, answer, data.truth[parts.fitted], data.classes, [], examples, threshold)
+
+
+def named(answer: np.ndarray, threshold: float) -> np.ndarray:
+    """Class index per row: the likeliest, or for two classes the second from the threshold on."""
+    if answer.shape[1] == 2 and threshold != 0.5:
+        return (answer[:, 1].astype(np.float32) >= np.float32(threshold)).astype(np.int64)
+    return np.asarray(answer.argmax(axis=1))
 
 
 def rounded(scores: dict[str, float]) -> dict[str, float]:
@@ -79,10 +90,12 @@ def pick_examples(truth: np.ndarray, answer: np.ndarray, seed: int) -> np.ndarra
     return np.concatenate([worst, np.sort(drawn)])
 
 
-def example(base: dict[str, Any], truth: Any, answer: Any, classes: list[str]) -> dict[str, Any]:
+def example(
+    base: dict[str, Any], truth: Any, answer: Any, classes: list[str], threshold: float = 0.5
+) -> dict[str, Any]:
     """One row of the examples table; `base` says which row it is and what it held."""
     if classes:
-        best = int(np.argmax(answer))
+        best = int(named(np.asarray(answer)[None], threshold)[0])
         return {
             **base,
             "true": classes[int(truth)],

@@ -18,6 +18,7 @@ from workers.train.context import RunContext
 TREES = 50  # per fold
 LEAVES_TOTAL = 20_000  # of all trees of one fold, times outputs
 LEAF_ROWS = 3  # least rows of a leaf of a classifier: shares of one row are too sure
+ROWS_MOST = 30_000  # of one fit: a step of trees cannot be interrupted
 STEP_TREES = 10  # grown between two looks at the clock
 Labelled = tuple[np.ndarray, np.ndarray]
 
@@ -25,6 +26,9 @@ Labelled = tuple[np.ndarray, np.ndarray]
 def fit_extra_trees(run: RunContext, key: str, fit: Labelled, classes: int, time: Slice) -> Saved:
     """Fewer trees than wished when time runs out."""
     x, y = fit
+    if len(x) > ROWS_MOST:
+        drawn = np.sort(seeds.generator(run.job.seed, key).permutation(len(x))[:ROWS_MOST])
+        x, y = x[drawn], y[drawn]
     leaf_rows = LEAF_ROWS if classes else 1
     leaves = max(8, LEAVES_TOTAL // TREES // max(1, classes if classes > 2 else 1))
     kind = ExtraTreesClassifier if classes else ExtraTreesRegressor

@@ -4,6 +4,7 @@ Several fits of a family answer as one: trees and linear models by the mean of t
 their answers; that mean is what the graph computes, in one tree ensemble or one product for all fits.
 """
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ class Rows:
     dense: np.ndarray
     trees: np.ndarray
     y: np.ndarray
+    steps: tuple[int, int] = (0, 0)  # from, to: the dense columns that are piecewise-linear steps
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,21 @@ def _fit_linear(wish: Wish) -> Saved:
         if wish.time.is_over() or (classes and worse >= 2):
             break
     return best
+
+
+def _fit_plain(wish: Wish) -> Saved:
+    """A linear model without the steps: straight lines generalise better from few rows."""
+    start, stop = wish.rows.steps
+    kept = np.r_[0:start, stop : wish.rows.dense.shape[1]]
+
+    def without(rows: Rows) -> Rows:
+        return Rows(rows.dense[:, kept], rows.trees, rows.y)
+
+    held = without(wish.held) if wish.held else None
+    saved = _fit_linear(dataclasses.replace(wish, rows=without(wish.rows), held=held))
+    weight = np.zeros((wish.rows.dense.shape[1], saved.arrays["w"].shape[1]), np.float32)
+    weight[kept] = saved.arrays["w"]
+    return Saved(saved.facts, {"w": weight, "b": saved.arrays["b"]})
 
 
 def _mean_layer(fits: list[Saved]) -> linear.Layer:
@@ -213,3 +230,6 @@ FAMILIES: dict[str, Family] = {  # in the order in which they are tried: somethi
     "xgboost": Family(_fit_xgboost, _answer_trees(xgboosting.raw_scores, False), _part_xgboost),
     "mlp": Family(_fit_tabm, _answer_tabm, _part_tabm, is_dense=True),
 }
+# Variants of a family: fitted in its turn and shown under its name.
+PLAIN = Family(_fit_plain, _answer_linear, _part_linear, is_dense=True)
+VARIANTS: dict[str, Family] = {"linear_plain": PLAIN, "baseline": PLAIN}

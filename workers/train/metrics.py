@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from contracts.jobs import LABEL_THRESHOLD_METRICS
+
 HIGHER_IS_BETTER = {"log_loss": False, "rmse": False}
+LABEL_METRICS = LABEL_THRESHOLD_METRICS  # of two classes, moved by the threshold
 PRIMARY = {"classification": "log_loss", "regression": "rmse"}
 ECE_BINS = 15
 
@@ -29,7 +32,10 @@ def regression(truth: np.ndarray, values: np.ndarray) -> dict[str, float]:
     }
 
 
-LABEL_METRICS = ("accuracy", "balanced_accuracy", "f1", "macro_f1")  # of two classes, moved by the threshold
+def of_named(truth: np.ndarray, predicted: np.ndarray, classes: int) -> dict[str, float]:
+    """The metrics of `classification` that look at the named class, not at its probability."""
+    f1 = float(np.mean([row["f1"] for row in per_class(truth, predicted, classes)]))
+    return {"accuracy": float((predicted == truth).mean()), "macro_f1": f1}
 
 
 def of_labels(truth: np.ndarray, predicted: np.ndarray, metric: str) -> float:

@@ -13,9 +13,11 @@ from PIL import Image, ImageOps
 
 from contracts.manifests import ColumnSpec
 from contracts.moments import seconds_of
+from workers.train import seeds
 from workers.train.failures import UserFailure
 
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP")  # always named: Pillow would otherwise look for Ghostscript and friends
+SAMPLE_BATCH_ROWS = 65_536
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 IMAGE_MOST_PIXELS = 40_000_000
 IMAGE_INVALID_MOST_SHARE = 0.01  # up to 1 % unreadable files are left out with a note
@@ -34,15 +36,44 @@ class Table:
 
 def read_table(path: Path, specs: list[ColumnSpec]) -> Table:
     """Read the named columns: numbers as float32 (what the ONNX inputs take), everything else as text."""
-    wanted = [spec.name for spec in specs]
+    _check_columns(path, specs)
+    return _as_table(pq.read_table(path, columns=[spec.name for spec in specs]), specs)
+
+
+def _check_columns(path: Path, specs: list[ColumnSpec]) -> None:
     known = set(pq.read_schema(path).names)
-    missing = [name for name in wanted if name not in known]
+    missing = [spec.name for spec in specs if spec.name not in known]
     if missing:
         raise UserFailure("yours:target-unknown", f"The dataset has no column {missing[0]!r}.")
-    table = pq.read_table(path, columns=wanted)
+
+
+def _as_table(table: pa.Table, specs: list[ColumnSpec]) -> Table:
     read = {"number": as_numbers, "datetime": as_seconds}
     columns = {spec.name: read.get(spec.type, as_text)(table.column(spec.name)) for spec in specs}
     return Table(columns, table.num_rows)
+
+
+def rows_in(path: Path) -> int:
+    return int(pq.read_metadata(path).num_rows)
+
+
+def read_sample(path: Path, specs: list[ColumnSpec], rows_most: int, seed: int) -> tuple[Table, np.ndarray]:
+    """Like `read_table`, and the row numbers that were read: all, or about `rows_most` drawn at random.
+
+    A larger table is streamed batch by batch, so that memory holds one batch and what was drawn.
+    """
+    rows = rows_in(path)
+    if rows <= rows_most:
+        return read_table(path, specs), np.arange(rows)
+    drawn = np.flatnonzero(seeds.generator(seed, "sample").random(rows) < rows_most / rows)
+    parts, start = [], 0
+    _check_columns(path, specs)
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=SAMPLE_BATCH_ROWS, columns=[spec.name for spec in specs]):
+            low, high = np.searchsorted(drawn, (start, start + batch.num_rows))
+            parts.append(batch.take(pa.array(drawn[low:high] - start)))
+            start += batch.num_rows
+    return _as_table(pa.Table.from_batches(parts), specs), drawn
 
 
 def as_seconds(column: pa.ChunkedArray) -> np.ndarray:

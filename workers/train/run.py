@@ -47,7 +47,8 @@ def run(folder: Path, threads: int) -> None:
     job = from_wire(TrainJob, json.loads((folder / "job.json").read_text()))
     progress = Progress(folder / "progress.jsonl")
     seeds.fix(job.seed, threads)
-    settled = [job.dataset_sha256, job.task, job.target, job.seed, sorted(job.families), job.splits]
+    wishes = {name: value for name, value in job.options.items() if name != "checkpoint_every_s"}
+    settled = [job.dataset_sha256, job.task, job.target, job.seed, sorted(job.families), job.splits, wishes]
     identity = json.dumps(settled, sort_keys=True)  # a checkpoint of anything else is not taken up
     context = RunContext(
         job=job,

@@ -9,6 +9,7 @@ from workers.train import seeds
 
 TEST_SHARE = 0.2  # of all rows
 VALID_SHARE = 0.2  # of the rest
+RARE_ROWS = 3
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,37 @@ def by_share(groups: np.ndarray, wishes: dict[str, Any], seed: int) -> Parts:
     random = seeds.generator(chosen_seed, "split")
     for group in np.unique(groups):
         rows = random.permutation(np.flatnonzero(groups == group))
-        test_n = max(1, round(test_share * len(rows)))
-        valid_n = max(1, round(valid_share * (len(rows) - test_n)))
+        is_rare = len(rows) < RARE_ROWS  # too few for three parts: all are for learning
+        test_n = 0 if is_rare else max(1, round(test_share * len(rows)))
+        valid_n = 0 if is_rare else max(1, round(valid_share * (len(rows) - test_n)))
         test.append(rows[:test_n])
         valid.append(rows[test_n : test_n + valid_n])
         train.append(rows[test_n + valid_n :])
     return Parts(*(np.sort(np.concatenate(part)) for part in (train, valid, test)))
+
+
+def _shares(wishes: dict[str, Any]) -> tuple[float, float]:
+    return float(wishes.get("test_share") or TEST_SHARE), float(wishes.get("valid_share") or VALID_SHARE)
+
+
+def by_order(order: np.ndarray, wishes: dict[str, Any]) -> Parts:
+    """The last rows by `order` are the test rows, those before them validation; equal values stay in file order."""
+    test_share, valid_share = _shares(wishes)
+    rows = np.argsort(order, kind="stable")
+    test_n = max(1, round(test_share * len(rows)))
+    valid_n = max(1, round(valid_share * (len(rows) - test_n)))
+    cuts = np.split(rows, [len(rows) - test_n - valid_n, len(rows) - test_n])
+    return Parts(*(np.sort(part) for part in cuts))
+
+
+def by_group(groups: np.ndarray, wishes: dict[str, Any], seed: int) -> Parts:
+    """Whole groups: drawn until the test rows, then the validation rows, have their share. `groups`: id per row."""
+    test_share, valid_share = _shares(wishes)
+    order = seeds.generator(int(wishes.get("seed", seed) or 0), "split").permutation(np.unique(groups))
+    sizes = np.bincount(groups)[order]
+    before = np.cumsum(sizes) - sizes  # rows of the groups drawn earlier
+    test = before < test_share * len(groups)
+    test_n = int(sizes[test].sum())
+    valid = ~test & (before < test_n + valid_share * (len(groups) - test_n))
+    parts = (order[~test & ~valid], order[valid], order[test])
+    return Parts(*(np.flatnonzero(np.isin(groups, part)) for part in parts))

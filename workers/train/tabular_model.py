@@ -1,5 +1,6 @@
 """The model a tabular recipe leaves: its fitted families, how they answer together, and how it becomes a graph."""
 
+import dataclasses
 import functools
 from dataclasses import dataclass, field
 from typing import Any
@@ -111,7 +112,8 @@ class Fitted:
     def importance(self, rows: np.ndarray, time: Slice, seed: int) -> list[dict[str, Any]]:
         """How much the primary metric worsens when one column is shuffled; columns not reached in time are left out."""
         table, truth = self.data.table.take(rows), self.data.truth[rows]
-        session = parity.open_session(self.to_onnx().SerializeToString())
+        honest = dataclasses.replace(self, ships=["test"])  # fits that never saw these rows
+        session = parity.open_session(honest.to_onnx().SerializeToString())
         output = "probabilities" if self.data.classes else "value"
 
         def loss(one: Table) -> float:
@@ -137,7 +139,8 @@ class Fitted:
         return {"row": int(self.data.rows[row]), "values": plain}
 
     def outputs(self) -> tuple[list[TensorSpec], OutputMeaning]:
-        return package.label_outputs(self.data.classes)
+        tensors, meaning = package.label_outputs(self.data.classes)
+        return tensors, dataclasses.replace(meaning, threshold=self.threshold)
 
     def describe(self) -> dict[str, Any]:
         """The manifest's view of the inputs."""

@@ -81,7 +81,7 @@ def test_words_become_counts_numbers_and_means_that_the_graph_looks_up() -> None
     assert expected.columns["word → mean"][0] > 0.7
     assert abs(expected.columns["word → mean"][1] - y.mean()) < 1e-6  # a word never seen: the overall mean
     assert np.isnan(expected.columns["digit → number"][1])
-    assert full.columns["word → mean"].std() > 0.3
+    assert full.columns["word → mean"].std() > 0.2
 
 
 def test_no_row_reads_its_own_target() -> None:

@@ -24,12 +24,16 @@ from workers.train.failures import UserFailure
 from workers.train.families import FAMILIES, Rows, loss_of
 from workers.train.folds import fold_ids, folds_of
 from workers.train.planning import Plan
-from workers.train.readers import read_table
-from workers.train.splits import Parts, by_share
+from workers.train.readers import Table, read_sample, rows_in
+from workers.train.splits import Parts, by_group, by_order, by_share
 from workers.train.tabular_model import Data, Fitted
 
 MOST_CLASSES = 1_000
 CLASS_LEAST_ROWS = 2
+FEATURE_CELLS_MOST = 150_000_000  # of the dense features: 600 MB, twice while a fold is fitted
+WORDS_USUAL = 20  # flags of a text column
+ROWS_PER_S = 5_000  # rows per second of the budget; more rows than that would only be read, not learned from
+GROUPS_LEAST = 5  # one for the test rows and one per slice
 END_FACTOR, END_LEAST_S = 1.5, 2.0  # export, parity and packaging, by the measured time of the families' own graphs
 SKEW_FOR_LOG = 1.0  # targets more lopsided than this are also learned in logarithm
 
@@ -39,11 +43,14 @@ def load(run: RunContext, path: Path) -> Data:
     is_classifier = run.job.task == "tabular_classification"
     inputs = [spec for spec in specs if spec.name != run.job.target]
     target = ColumnSpec(name=run.job.target, type="category" if is_classifier else "number")
-    table = read_table(path, [*inputs, target])
+    table, numbers = read_sample(path, [*inputs, target], rows_for(inputs, run.budget.total_s), run.job.seed)
+    if (all_rows := rows_in(path)) > table.rows:
+        run.progress.log(f"The table has {all_rows:,} rows; a random sample of {table.rows:,} is learned from.")
     values = table.columns[target.name]
     labelled = np.flatnonzero(values != "" if is_classifier else np.isfinite(values.astype(np.float64)))
     if len(labelled) < table.rows:
         run.progress.log(f"{table.rows - len(labelled)} rows have no label and are left out.")
+    division = _split_column(run, table, inputs, labelled)
     table = table.take(labelled)
     truth, classes = (
         _labels(table.columns[target.name], run.job.target)
@@ -55,7 +62,14 @@ def load(run: RunContext, path: Path) -> Data:
         run.progress.log(f"Column {name!r} is left out: {note}.")
     if not used:
         raise UserFailure("yours:target-type", "No column of the dataset can be used to predict the target.")
-    return Data(table, labelled, inputs, used, truth, classes)
+    return Data(table, numbers[labelled], inputs, used, truth, classes, **division)
+
+
+def rows_for(inputs: list[ColumnSpec], budget_s: float) -> int:
+    """How many rows fit into memory as features and can be learned from in the time."""
+    numbers = sum(spec.type in ("number", "datetime") for spec in inputs)
+    width = numbers + min(features.KNOTS_MOST * numbers, features.KNOTS_TOTAL) + WORDS_USUAL * (len(inputs) - numbers)
+    return min(FEATURE_CELLS_MOST // max(1, width), int(ROWS_PER_S * max(10.0, budget_s)))
 
 
 def _known(column: dict[str, Any]) -> dict[str, Any]:
@@ -82,18 +96,52 @@ def _labels(values: np.ndarray, target: str) -> tuple[np.ndarray, list[str]]:
 
 
 def split(run: RunContext, data: Data) -> Parts:
-    return by_share(data.strata, run.job.splits, run.job.seed)
+    """By time: the last rows; by group: whole groups; else by share."""
+    wishes = _split_wishes(run)
+    if data.order is not None:
+        return by_order(data.order, wishes)
+    if data.groups is not None:
+        return by_group(data.groups, wishes, run.job.seed)
+    return by_share(data.strata, wishes, run.job.seed)
+
+
+def _split_wishes(run: RunContext) -> dict[str, Any]:
+    """The run's own wish goes before that of the dataset version."""
+    return {**run.job.splits, **run.job.options.get("splits", {})}
+
+
+def _split_column(
+    run: RunContext, table: Table, specs: list[ColumnSpec], labelled: np.ndarray
+) -> dict[str, np.ndarray]:
+    """What a split by time or by group goes by, as fields of Data. Raises UserFailure for an unusable column."""
+    wishes = _split_wishes(run)
+    kind, name = wishes.get("kind"), wishes.get("column", "")
+    if kind not in ("time", "group") or not name:
+        return {}
+    spec = next((one for one in specs if one.name == name), None)
+    if spec is None or (kind == "time" and spec.type not in ("datetime", "number")):
+        known = "date or number" if kind == "time" else "input"
+        raise UserFailure("yours:invalid", f"A split by {kind} needs a {known} column; {name!r} is none.")
+    values = table.columns[name][labelled]
+    if kind == "time":
+        return {"order": np.where(np.isnan(values), -np.inf, values)}  # rows without a time count as the oldest
+    groups = np.unique(values.astype(str), return_inverse=True)[1]
+    if groups.max() < GROUPS_LEAST - 1:
+        raise UserFailure("yours:invalid", f"A split by group needs {GROUPS_LEAST} different values in {name!r}.")
+    return {"groups": groups}
 
 
 def fit(run: RunContext, data: Data, parts: Parts) -> Fitted:
     """1. columns 2. families 3. weights, temperature, threshold 4. the test rows asked of fits without them."""
     classes = len(data.classes)
-    kind = run.job.splits.get("kind", "random")
+    kind = "time" if data.order is not None else "group" if data.groups is not None else "random"
     folds = folds_of(parts, data.strata, kind, run.job.seed, data.groups)
-    ids = fold_ids(folds, data.table.rows)
+    ids = None if kind == "time" else fold_ids(folds, data.table.rows)
     table, words, dates = derived.fit_derived(data.table, data.used, data.truth, classes, ids)
     chosen = features.fit_features(table, data.used, words, dates)
-    rows = Rows(features.dense(chosen, table), features.for_trees(chosen, table), data.truth)
+    numbers = len(chosen.numbers.names)
+    steps = (numbers, numbers + len(chosen.numbers.knot_column))
+    rows = Rows(features.dense(chosen, table), features.for_trees(chosen, table), data.truth, steps)
     learner = Learner(run, rows, folds, classes)
     draft = Fitted(data, chosen, ships=[fold.name for fold in folds if fold.ships], unseen_rows=parts.test)
     members = _fit_members(learner, draft)
@@ -122,9 +170,12 @@ def _fit_members(learner: Learner, draft: Fitted) -> list[Member]:
         run.progress.candidate(family, state="fitting")
         found = []
         options = _network_scale(learner, members, scales) if family == "mlp" else scales
-        for place, (suffix, scale) in enumerate(options):
-            mine = run.budget.slice(1.0, of_s=max(0.0, time.seconds - time.used_s()) / (len(options) - place))
-            member = learner.fit_member(family + suffix, family, scale, mine, index)
+        variants = [(family, *one) for one in options]
+        if family == "linear":
+            variants += [("linear_plain", *one) for one in options]
+        for place, (variant, suffix, scale) in enumerate(variants):
+            mine = run.budget.slice(1.0, of_s=max(0.0, time.seconds - time.used_s()) / (len(variants) - place))
+            member = learner.fit_member(variant + suffix, variant, scale, mine, index)
             if member is not None:
                 found.append(member)
         if found:
@@ -225,6 +276,8 @@ def _blend(learner: Learner, draft: Fitted, members: list[Member]) -> None:
     metric = str(run.job.options.get("metric", ""))
     if classes == 2 and metric in metrics.LABEL_METRICS:
         draft.threshold = ensemble.best_threshold(blended[:, 1], y, metric)
+        named = f"{draft.data.classes[1]!r} is named from a probability of {draft.threshold:.3f} on"
+        run.progress.log(f"{named}, for {metric}.")
     draft.family = "ensemble" if len(kept) > 1 else draft.members[0].family
     note = ", ".join(f"{m.name} {w:.0%}" for m, w in zip(draft.members, draft.weights, strict=True))
     if draft.family in ("ensemble", "baseline"):
