@@ -1,5 +1,6 @@
 """A form made of a model's manifest: one field per column, or a place for an image."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -29,9 +30,22 @@ class PlaygroundForm(forms.Form):
             value = self.cleaned_data.get(f"{PREFIX}{place}")
             if column.type == "items":
                 value = [line.strip() for line in (value or "").splitlines() if line.strip()]
+            if column.type == "numbers":
+                value = _numbers(value or "")
             if value not in (None, "", []):
                 row[column.name] = {"true": True, "false": False}[value] if column.type == "boolean" else value
         return row
+
+
+def _numbers(text: str) -> list[Any]:
+    """Numbers between spaces, commas, semicolons or line ends; anything else is sent as it is and answered for."""
+    found: list[Any] = []
+    for word in re.split(r"[\s,;]+", text.strip("[] \n\t")):
+        try:
+            found.append(float(word))
+        except ValueError:
+            found += [None if word in ("null", "nan", "NaN") else word] if word else []
+    return found
 
 
 def example_row(manifest: ModelManifest) -> dict[str, Any]:
@@ -44,6 +58,13 @@ def _field(column: ColumnSpec) -> forms.Field:
     if column.type == "number":
         hint = "" if column.minimum is None else f"{column.minimum:g} to {column.maximum:g} in training"
         return forms.FloatField(widget=forms.NumberInput(attrs={"step": "any"}), help_text=hint, **common)
+    if column.type == "numbers":
+        return forms.CharField(
+            max_length=1_000_000,
+            widget=forms.Textarea(attrs={"rows": 3, "class": "mono"}),
+            help_text="The latest values, oldest first, with spaces or line ends between them. At least two seasons.",
+            **common | {"initial": " ".join(f"{value:g}" for value in column.example or [])},
+        )
     if column.type == "items":
         return forms.CharField(
             max_length=100_000,

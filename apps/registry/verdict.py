@@ -25,6 +25,8 @@ def verdict_of(report: EvaluationReport) -> Verdict:
         caution = f"It never recognises {', '.join(never[:5])}. {caution}".strip()
     if "ndcg@10" in report.metrics:
         return _of_recommender(report, caution)
+    if "mase" in report.metrics:
+        return _of_forecast(report, caution)
     if "accuracy" in report.metrics:
         return _of_classifier(report, caution)
     return _of_regressor(report, caution)
@@ -48,6 +50,24 @@ def _of_regressor(report: EvaluationReport, caution: str) -> Verdict:
         f"Always answering the mean would be off by {floor:,.4g}."
     )
     return _graded(removed, sentence, caution)
+
+
+def _of_forecast(report: EvaluationReport, caution: str) -> Verdict:
+    off, floor = report.metrics["mase"], report.baseline.get("mase", 0.0)
+    season = int(report.forecast.get("baseline_season", 1))
+    naive = f"Repeating the last {season} values" if season > 1 else "Repeating the last value"
+    inside = report.metrics.get("interval_coverage", 0.0)
+    sentence = (
+        f"On {report.rows:,} held-out values the forecast is off by {report.metrics.get('mae', 0.0):,.4g} on average. "
+        f"{naive} would be off by {report.baseline.get('mae', 0.0):,.4g}. {_share(inside)} of the truth lies inside "
+        f"the {_share(report.forecast.get('interval', 0.8))} interval."
+    )
+    removed = 1 - off / floor if floor else 0.0
+    if removed < 0.005:
+        return Verdict("warn", "Repeating the past is as good", sentence, caution)
+    kind = "good" if removed >= 0.05 else "warn"
+    headline = "It sees what comes better than repeating the past" if kind == "good" else "It is a little better"
+    return Verdict(kind, headline, f"{sentence} That removes {_share(removed)} of the error.", caution)
 
 
 def _of_recommender(report: EvaluationReport, caution: str) -> Verdict:

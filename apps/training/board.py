@@ -7,8 +7,8 @@ from apps.training.models import Candidate, Run
 from contracts.jobs import FAMILIES
 
 # the metric that chooses the winner (lower is better), the one that people read first
-_RANKING = (("log_loss", "accuracy"), ("rmse", "rmse"), ("ndcg@10", "ndcg@10"))
-_HIGHER_IS_BETTER = ("ndcg@10",)
+_RANKING = (("mase", "mase"), ("log_loss", "accuracy"), ("rmse", "rmse"), ("ndcg@10", "ndcg@10"), ("mrr", "mrr"))
+_HIGHER_IS_BETTER = ("ndcg@10", "mrr")
 _NOT_SERIES = ("step", "family", "seconds", "epoch")
 
 

@@ -27,8 +27,23 @@ _METRIC_NAMES = {
     "recall@20": "Found in the first 20",
     "mrr": "Mean reciprocal rank",
     "coverage": "Items ever recommended",
+    "mase": "Error in seasonal steps (MASE)",
+    "smape": "Symmetric percentage error",
+    "wql": "Weighted quantile loss",
+    "interval_coverage": "Truth inside the interval",
+    "interval_width": "Width of the interval",
 }
-_SHARES = ("accuracy", "balanced_accuracy", "mape", "ece", "top_5_accuracy", "hr@10", "recall@20", "coverage")
+_SHARES = (
+    "accuracy",
+    "balanced_accuracy",
+    "mape",
+    "ece",
+    "top_5_accuracy",
+    "hr@10",
+    "recall@20",
+    "coverage",
+    "interval_coverage",
+)
 _PERIODS = [(60, "second", 1), (3600, "minute", 60), (86_400, "hour", 3600), (2_592_000, "day", 86_400)]
 
 

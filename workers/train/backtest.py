@@ -52,7 +52,7 @@ def scores(
         "mae": float(error.mean()),
         "rmse": float(np.sqrt((error**2).mean())),
         "wql": float(2 * np.mean(losses) / max(np.abs(truth[known]).mean(), LEAST_SCALE)),
-        "coverage": float(((truth >= lower) & (truth <= upper))[known].mean()),
+        "interval_coverage": float(((truth >= lower) & (truth <= upper))[known].mean()),
         "interval_width": float((upper - lower)[known].mean()),
     }
 

@@ -81,7 +81,7 @@ def _per_series(data: Data, test: Stretch, ends: tuple[np.ndarray, np.ndarray, n
         if not np.isfinite(test.truth[mine]).any():
             continue
         found = backtest.scores(test.truth[mine], tuple(e[mine] for e in ends), test.scale[mine], data.interval)  # type: ignore[arg-type]
-        kept = {name: float(f"{found[name]:.6g}") for name in ("mase", "smape", "mae", "coverage")}
+        kept = {name: float(f"{found[name]:.6g}") for name in ("mase", "smape", "mae", "interval_coverage")}
         rows.append({"series": one.name, **kept, "steps": len(one.values)})
     return sorted(rows, key=lambda row: -row["mase"])[:SERIES_SHOWN]
 

@@ -144,11 +144,12 @@ class Fitted:
             TensorSpec("last_time", "FP64", [-1, 1]),
             TensorSpec("horizon", "FP32", [-1, 1]),
         ]
+        known_end = None if self.data.is_keyed else shown_time(shape, series[0].last_time)
         recent = [float(f"{v:.7g}") for v in series[0].values[-min(12, shape.window) :] if np.isfinite(v)]
         kind = "number" if shape.frequency.kind == "steps" else "datetime"
         columns = [
-            ColumnSpec("history", "numbers", tensor="history", example=recent),
-            ColumnSpec("last_time", kind, tensor="last_time", example=shown_time(shape, series[0].last_time)),
+            ColumnSpec("history", "numbers", tensor="history", example=None if self.data.is_keyed else recent),
+            ColumnSpec("last_time", kind, tensor="last_time", example=known_end),
             ColumnSpec("horizon", "number", tensor="horizon", example=shape.horizon, minimum=1, maximum=shape.horizon),
         ]
         if self.data.is_keyed:

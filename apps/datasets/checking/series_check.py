@@ -93,7 +93,8 @@ def _rhythm(times: np.ndarray, code: np.ndarray) -> dict[str, Any]:
     regular = np.abs(steps - counts * usual) <= np.maximum(0.05 * usual, 3_600 if usual >= _DAY_S else 0)
     named = next((word for step, word in _STEPS.items() if abs(step - usual) < 0.05 * step), f"every {usual:g} seconds")
     is_regular = regular.mean() > 0.8 and counts.sum() < 2.5 * len(counts)
-    weekend = int(((counts == 3) & (usual == _DAY_S)).sum()) * 2 if named == "daily" else 0
+    is_workday = named == "daily" and bool((((times + _DAY_S // 2) // _DAY_S + 3) % 7 < 5).all())
+    weekend = int((counts == 3).sum()) * 2 if is_workday else 0
     missing = int(np.maximum(counts - 1, 0).sum())
     if weekend and weekend > 0.7 * missing:
         named, missing = "on business days", missing - weekend

@@ -57,6 +57,7 @@ def playground(request: OrganisationRequest, organisation: str, endpoint_id: str
 
 def _asked(request: OrganisationRequest, endpoint: Endpoint, form: Any, is_image: bool) -> dict[str, Any]:
     key = _session_key(request, endpoint)
+    row: dict[str, Any] = {}
     if is_image:
         file: UploadedFile = form.cleaned_data["image"]
         if file.size and file.size > _IMAGE_MOST_BYTES:
@@ -69,7 +70,8 @@ def _asked(request: OrganisationRequest, endpoint: Endpoint, form: Any, is_image
         row = form.row()
         answer = ask(endpoint.name, key=key, rows=[row])
         shown = {"sent": json.dumps({"rows": [row]}, indent=2, ensure_ascii=False)}
-    return shown | _shown(answer)
+    given = row.get("history")
+    return shown | _shown(answer, [one for one in given if isinstance(one, float)] if isinstance(given, list) else [])
 
 
 def _session_key(request: OrganisationRequest, endpoint: Endpoint) -> str:
@@ -98,15 +100,19 @@ def _data_uri(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _shown(answer: Answer) -> dict[str, Any]:
+def _shown(answer: Answer, history: list[Any]) -> dict[str, Any]:
     first = (answer.body.get("predictions") or [{}])[0]
     if isinstance(first.get("items"), list):
         first = {**first, "items_shown": first["items"]}  # a template reads `.items` of a dict as its method
+    steps = first.get("forecast") or []
     chances = sorted((first.get("probabilities") or {}).items(), key=lambda pair: -pair[1])
     return {
         "answer": answer,
         "prediction": first,
         "chances": [{"label": label, "share": share} for label, share in chances[:_TOP]],
+        "ends": {name: [step.get(name) for step in steps] for name in ("value", "lower", "upper")},
+        "history": history,
+        "nothing": [],
         "more_classes": max(0, len(chances) - _TOP),
         "raw": json.dumps(answer.body, indent=2, ensure_ascii=False),
     }

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 
 from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.registry import rules
+from apps.registry.forecast_page import forecast_shown
 from apps.registry.matrix import matrix_of
 from apps.registry.models import ModelVersion
 from apps.registry.queries import evaluation_of, file_of, manifest_of, parity_of, promotion_of, versions_of
@@ -76,6 +77,7 @@ def _evidence(request: OrganisationRequest, version: ModelVersion, report: Evalu
             for row, drop in sorted(zip(report.importance, drops, strict=True), key=lambda pair: -pair[1])
         ][:20],
         "examples": _examples(request, report),
+        "forecast": forecast_shown(report, request.GET.get("series", "")),
         "slices": [
             row | {"cells": [row.get("metrics", {}).get(name) for name in _SLICE_METRICS]} for row in report.slices
         ]
@@ -95,6 +97,10 @@ def _ordered(report: EvaluationReport) -> list[str]:
         "auc",
         "log_loss",
         "ece",
+        "mase",
+        "interval_coverage",
+        "smape",
+        "wql",
         "ndcg@10",
         "hr@10",
         "recall@20",

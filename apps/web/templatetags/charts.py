@@ -2,7 +2,7 @@
 
 from django import template
 
-from apps.web.charts import bars, lines, points, times
+from apps.web.charts import bars, forecast, lines, points, times
 
 register = template.Library()
 register.simple_tag(bars.sparkline, name="sparkline")
@@ -11,5 +11,6 @@ register.simple_tag(bars.day_bars, name="day_bars")
 register.simple_tag(lines.line_chart, name="line_chart")
 register.simple_tag(times.stacked_bars, name="stacked_bars")
 register.simple_tag(times.time_lines, name="time_lines")
+register.simple_tag(forecast.forecast_chart, name="forecast_chart")
 register.simple_tag(points.calibration, name="calibration")
 register.simple_tag(points.trade, name="trade")

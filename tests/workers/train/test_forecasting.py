@@ -52,7 +52,7 @@ def answers(folder: Path, rows: list[dict]) -> list[np.ndarray]:
 def test_it_beats_the_best_naive_forecast_and_says_how_sure_it_is(shops: Path) -> None:
     result = json.loads((shops / "result.json").read_text())
     assert result["metrics"]["mase"] < 0.9 * result["baseline"]["mase"]
-    assert 0.6 <= result["metrics"]["coverage"] <= 1.0
+    assert 0.6 <= result["metrics"]["interval_coverage"] <= 1.0
     report = from_wire(EvaluationReport, json.loads((shops / "out/evaluation.json").read_text()))
     assert report.forecast["season"] == 7
     assert len(report.forecast["per_step"]) == 14

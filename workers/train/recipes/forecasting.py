@@ -121,7 +121,8 @@ def fit(run: RunContext, data: Data, parts: Parts) -> Fitted:
     members: list[Member] = []
     spent_s = 0.0
     times_s: dict[str, float] = {}
-    for index, family in enumerate(FAMILIES):
+    for family in FAMILIES:
+        index = (run.job.families or list(FAMILIES)).index(family) if run.wants(family) else 0
         found, took_s = _candidate(run, data, family, index, train, valid, selection_s - spent_s, members)
         members.extend(found)
         spent_s += took_s
