@@ -26,7 +26,17 @@ register.filter("metric_name", numbers.metric_name)
 register.filter("amount", numbers.amount)
 register.filter("size", numbers.size)
 
-_FAMILIES = {"mlp": "Neural network", "xgboost": "XGBoost", "boosting_small": "Gradient boosting, small trees", "transfer": "Transfer learning", "cnn": "Convolutional network"}
+_FAMILIES = {
+    "mlp": "Neural network",
+    "xgboost": "XGBoost",
+    "boosting_small": "Gradient boosting, small trees",
+    "transfer": "Transfer learning",
+    "cnn": "Convolutional network",
+    "tfidf_words": "Words",
+    "tfidf_characters": "Words and characters",
+    "lsa": "Latent semantic analysis",
+    "minilm": "MiniLM",
+}
 _LEVELS = {"success": "good", "error": "bad", "warning": "warn"}
 _LEVEL_ICONS = {"success": "circle-check", "error": "circle-alert", "warning": "triangle-alert"}
 
