@@ -28,7 +28,7 @@ test-all: $(READY) ## The suite, then the long kill tests
 	@$(RUN) -m pytest
 	@$(MAKE) chaos
 
-chaos: $(READY) ## The long versions of the tests that kill real processes
+chaos: $(READY) ## Kill, freeze, fill and overload real processes; prints every promise with its figure
 	@CHAOS=long $(RUN) -m pytest -m chaos --timeout 1200
 
 soak: $(READY) ## Half an hour of mixed load with swaps; fails when memory grows (SOAK_S=seconds)

@@ -40,6 +40,7 @@ def _generated(told: dict[str, Any]) -> str:
         f"Load from {told['generator']}; medians of {told['rounds']} rounds of "
         f"{told['seconds']} s, interleaved. The whole run took {told['took_s']} s."
     ]
+    parts.append(f"![requests per second](benchmarks-serving{'' if told['device'] == 'cpu' else '-cuda'}.svg)")
     if lines := report.targets(told):
         parts += ["### Targets", _table(report.TARGET_HEAD, lines)]
     for task in told["tasks"]:

@@ -69,11 +69,12 @@ def run_task(name: str, asked: argparse.Namespace, servers: dict[str, str]) -> T
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True)))
         started = _start_all(name, model, label, folder, asked, servers, stack, task)
         _note_idle(started, task)
+        seconds = asked.seconds + (kind in ("image", "text"))  # slow answers need longer to be counted
         for round_number in range(asked.rounds):
             turn = round_number % max(len(started), 1)
             for connections in asked.connections or CONNECTIONS[name]:
                 for one in started[turn:] + started[:turn]:
-                    task.samples[one.name, connections].append(_sample(one, connections, asked.seconds))
+                    task.samples[one.name, connections].append(_sample(one, connections, seconds))
         for one in started:
             task.facts[one.name]["pss_mb"] = watch.pss_mb(one.pids)
             task.facts[one.name]["processes"] = watch.processes(one.pids)
