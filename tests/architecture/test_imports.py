@@ -28,7 +28,13 @@ FORBIDDEN_IN_THE_DATA_PLANE = {
     "workers.batch",
 }
 # What a name in docker/serve-requirements.txt is called when imported.
-IMPORTED_AS = {"grpcio": "grpc", "protobuf": "google", "Pillow": "PIL", "prometheus-client": "prometheus_client"}
+IMPORTED_AS = {
+    "opentelemetry-sdk": "opentelemetry",
+    "grpcio": "grpc",
+    "protobuf": "google",
+    "Pillow": "PIL",
+    "prometheus-client": "prometheus_client",
+}
 
 
 def loaded_by_the_data_plane() -> set[str]:

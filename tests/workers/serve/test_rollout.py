@@ -108,6 +108,24 @@ def test_a_sticky_caller_meets_one_version_and_changed_weights_move_only_some(ya
     assert before != after
 
 
+def test_an_endpoint_that_becomes_sticky_hears_clients_whose_head_it_knew(yard: Yard):
+    first, second = yard.weighted(0.0, 50), yard.weighted(1.0, 50)
+    endpoint = yard.deploy("later", first)
+
+    def meets(caller: int) -> str:
+        answer = yard.server.predict(yard.key, "later", {"age": 1}, X_Later_Key=f"c{caller}")
+        return answer.headers["Model-Version"]
+
+    for _ in range(4):
+        assert {meets(caller) for caller in range(8)} == {first.model_version}
+    shared = dataclasses.replace(yard.control.endpoints[endpoint], deployments=[first, second], sticky="x-later-key")
+    yard.control.endpoints[endpoint] = shared
+    yard.server.publish()
+    met = [[meets(caller) for caller in range(8)] for _ in range(6)]
+    assert all(again == met[0] for again in met)
+    assert len(set(met[0])) == 2
+
+
 def test_a_shadow_gets_copies_that_are_compared_and_never_billed(yard: Yard):
     main = yard.weighted(0.0, 100)
     same, other = yard.weighted(0.0, 100, shadow=True), yard.weighted(9.0, 100, shadow=True)
