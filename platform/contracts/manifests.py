@@ -113,6 +113,7 @@ class EvaluationReport:
     classes: list[str] = field(default_factory=list)
     confusion: list[list[int]] = field(default_factory=list)  # [true][predicted]
     per_class: list[dict[str, Any]] = field(default_factory=list)  # {"label","precision","recall","f1","support"}
+    method: str = ""  # in words: who answered the test rows, where that is not the shipped model itself
     threshold: float = 0.5  # as in OutputMeaning; `confusion`, accuracy and F1 follow it
     calibration: list[dict[str, float]] = field(default_factory=list)  # {"confidence","accuracy","count"}
     residuals: dict[str, Any] = field(default_factory=dict)  # regression: {"bins","counts","quantiles"}

@@ -1,5 +1,6 @@
 """Says once, on the held-out test rows, how good the kept model is, beside the simplest guess anyone could make."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,8 @@ def of_labels(data: Any, fitted: Any, parts: Parts, seed: int) -> EvaluationRepo
     picked = pick_examples(truth, answer, seed)
     threshold = getattr(fitted, "threshold", 0.5)
     examples = [example(fitted.example(parts.test[i]), truth[i], answer[i], data.classes, threshold) for i in picked]
-    return evaluate(truth, answer, data.truth[parts.fitted], data.classes, [], examples, threshold)
+    report = evaluate(truth, answer, data.truth[parts.fitted], data.classes, [], examples, threshold)
+    return dataclasses.replace(report, method=getattr(fitted, "method", ""))
 
 
 def named(answer: np.ndarray, threshold: float) -> np.ndarray:

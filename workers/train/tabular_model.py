@@ -60,6 +60,14 @@ class Fitted:
     )
     tolerance = None
 
+    @property
+    def method(self) -> str:
+        fits = max(sum(name in member.fits for name in self.ships) for member in self.members)
+        return (
+            "The test rows were answered by fits that never saw them. The model in the file is the mean "
+            f"of up to {fits} fits per family, which together have learned from every row: usually a little better."
+        )
+
     def predict(self, rows: np.ndarray) -> np.ndarray:
         """Probabilities [N, C], or values [N], for row positions; test rows as answered by fits without them."""
         if self.unseen is not None and self.unseen_rows is not None and np.array_equal(rows, self.unseen_rows):
