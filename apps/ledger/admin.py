@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
-from apps.ledger.models import Budget, Hold, LedgerEntry, LedgerTransaction, Price, Wallet
+from apps.ledger.models import Budget, CreditLot, Hold, LedgerEntry, LedgerTransaction, Price, PriceTiers, Wallet
+from apps.ledger.tiers import read_tiers, tiers_objection
 
 
 class ReadOnly:
@@ -20,6 +22,20 @@ class ReadOnly:
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class TiersForm(forms.ModelForm):
+    """Refuses what is no ladder of tiers."""
+
+    def clean_tiers(self) -> Any:
+        raw = self.cleaned_data["tiers"]
+        try:
+            objection = tiers_objection(read_tiers(raw)) if raw else ""
+        except (KeyError, TypeError):
+            objection = 'write a list of {"up_to": 1000, "unit_price_micros": 0}, the last with "up_to": null'
+        if objection:
+            raise forms.ValidationError(objection)
+        return raw
 
 
 @admin.register(Price)
@@ -40,6 +56,45 @@ class PriceAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Price, form: Any, change: bool) -> None:
         obj.created_by = request.user  # type: ignore[assignment]
         super().save_model(request, obj, form, change)
+
+
+@admin.register(PriceTiers)
+class PriceTiersAdmin(ModelAdmin):
+    """Tiers are superseded by later ones; rows never change."""
+
+    list_display = ["meter", "dimension", "plan", "currency", "mode", "effective_from"]
+    list_filter = ["meter", "plan", "currency"]
+    exclude = ["created_by"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is None and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, **{**kwargs, "form": TiersForm})
+
+    def save_model(self, request: HttpRequest, obj: PriceTiers, form: Any, change: bool) -> None:
+        obj.created_by = request.user  # type: ignore[assignment]
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(CreditLot)
+class CreditLotAdmin(ReadOnly, ModelAdmin):
+    list_display = [
+        "organisation",
+        "kind",
+        "amount_micros",
+        "used_micros",
+        "expired_micros",
+        "withdrawn_micros",
+        "left_micros",
+        "expires_at",
+        "note",
+    ]
+    list_filter = ["kind", "currency"]
+    search_fields = ["organisation__slug", "ref"]
 
 
 class EntryInline(ReadOnly, TabularInline):

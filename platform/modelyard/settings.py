@@ -304,6 +304,11 @@ WELCOME_CREDIT_MICROS = integer("WELCOME_CREDIT_MICROS", default=5_000_000)  # g
 ORGANISATION_REQUESTS_PER_MINUTE = integer("ORGANISATION_REQUESTS_PER_MINUTE", default=600_000)  # fair-use ceiling
 SELLER_NAME = text("SELLER_NAME", default="Modelyard")  # on invoices
 SELLER_DETAILS = text("SELLER_DETAILS", default="")  # address and tax number, on invoices
+# What a compute-second of a pool costs the operator, for margins in the console.
+POOL_COST_MICROS = {
+    pool: int(micros)
+    for pool, micros in (part.split("=", 1) for part in text("POOL_COST_MICROS", default="").split(",") if part)
+}
 PERIOD_GRACE_S = integer("PERIOD_GRACE_S", default=3600)  # a month is closed this long after its end
 
 # --- the rest -------------------------------------------------------------------------------------------------------

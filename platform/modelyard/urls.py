@@ -54,6 +54,7 @@ urlpatterns = [
     path("api/v1/", include(api_v1)),
     path("internal/v1/", include(internal_v1)),
     path("stripe/", include("apps.billing.urls_stripe")),
+    path("console/", include("apps.console.urls")),
     path("console/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),
 ]

@@ -8,6 +8,7 @@ from django.utils import timezone
 from apps.endpoints.models import Batch
 from apps.ledger.services.release_hold import release_hold
 from apps.metering.services.charge_hold import HoldCharge, charge_hold
+from apps.webhooks.services.emit import emit
 from contracts.jobs import BatchReport
 from contracts.problems import Problem
 from contracts.usage import METER_BATCH_ROWS
@@ -39,6 +40,12 @@ def finish_batch(batch: Batch, report: BatchReport) -> Batch:
             locked.error_detail = report.failure_detail[:2000]
             release_hold(locked.id)  # an unfinished batch has no result to pay for
         locked.save()
+        emit(
+            locked.organisation,
+            "batch.finished",
+            {"batch": locked.id, "state": locked.state, "rows": locked.rows_done, "cost_micros": locked.cost_micros},
+            dedupe_key=f"batch:{locked.id}",
+        )
     return locked
 
 

@@ -17,6 +17,7 @@ from apps.endpoints.services.change_endpoint import replace_deployments
 from apps.endpoints.services.rollback_endpoint import previous_set, retired_sets
 from apps.endpoints.traffic import recent, times
 from apps.outbox.services.send import send
+from apps.webhooks.services.emit import emit
 
 _WORDS = {
     "error_rate": "{value:.1%} of its requests failed; the limit is {limit:.1%}",
@@ -101,6 +102,12 @@ def _take_out(endpoint: Endpoint, judged: list[Deployment], version: str, findin
             action="endpoint.guard_rollback",
             subject=locked.pk,
             details={"version": version, "rule": finding.rule, "value": round(finding.value, 4), "to": wanted},
+        )
+        emit(
+            locked.organisation,
+            "endpoint.rolled_back",
+            {"endpoint": locked.pk, "name": locked.name, "from": version, "rule": finding.rule, "to": wanted},
+            dedupe_key=f"rollback:{locked.pk}:{locked.edition}",
         )
         _mail(locked, row)
     return row

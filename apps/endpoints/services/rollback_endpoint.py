@@ -6,6 +6,7 @@ from apps.accounts.models import ApiKey, User
 from apps.accounts.services.record_audit import record_audit
 from apps.endpoints.models import Deployment, Endpoint
 from apps.endpoints.services.change_endpoint import replace_deployments
+from apps.webhooks.services.emit import emit
 from contracts.problems import Problem
 
 
@@ -28,6 +29,12 @@ def rollback_endpoint(endpoint: Endpoint, *, by: User | ApiKey | None = None) ->
             action="endpoint.rollback",
             subject=locked.id,
             details={"to": wanted},
+        )
+        emit(
+            locked.organisation,
+            "endpoint.rolled_back",
+            {"endpoint": locked.id, "name": locked.name, "to": wanted},
+            dedupe_key=f"rollback:{locked.id}:{locked.edition}",
         )
     return locked
 

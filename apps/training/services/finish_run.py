@@ -14,6 +14,7 @@ from apps.training.hints import hint_run_changed
 from apps.training.lease import database_now
 from apps.training.models import Attempt, Run, RunFile
 from apps.training.services.upsert_candidates import upsert_candidates
+from apps.webhooks.services.emit import emit
 from contracts.failures import FAILURES
 from contracts.jobs import RunReport
 from contracts.usage import METER_TRAINING_SECONDS
@@ -54,6 +55,12 @@ def finish_run(run: Run, attempt: Attempt, report: RunReport, *, keep_files: Col
     run.save()
     _drop_files(run, attempt, keep_files)
     hint_run_changed(run.id)
+    emit(
+        run.organisation,
+        "run.finished",
+        {"run": run.id, "name": run.name, "state": outcome, "error": code or None, "cost_micros": run.cost_micros},
+        dedupe_key=f"run:{run.id}",
+    )
     return run
 
 
