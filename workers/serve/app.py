@@ -153,7 +153,9 @@ class Road:
         if not asked.name:
             if self.directory is None:
                 raise Refused("ours:starting", retry_after_s=1)
-            self._finish(call, 200, b"", oip.describe_all(self.directory, call.headers.get(b"authorization", b"")))
+            entry = self.directory.authenticate(call.headers.get(b"authorization", b""))
+            everything = oip.describe_all(self.directory, entry)
+            self.with_rates(call, entry.limits, lambda: self._finish(call, 200, b"", everything))
             return False
         route = self._authenticate(call, asked.name)
         if asked.action == "ready" and not route.state.live:

@@ -13,6 +13,7 @@ from workers.serve.answers import AnswerStore, Claim
 from workers.serve.call import Call
 from workers.serve.detached import Answer, detach, headers_of_kept, pass_on
 from workers.serve.later import Later, wants_later
+from workers.serve.oip_json import inflate
 from workers.serve.problems import Refused
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 PREDICT = b"/v1/predict/"
 MODELS = b"/v2/models/"
 MOST_KEY_BYTES = 255
+QUICK_BYTES = 4096  # a packed body of this size is unpacked on the road; a larger one may take many milliseconds
 
 
 class Desk:
@@ -76,7 +78,18 @@ class Desk:
             self._road.accept(call)
             return
         call.rate_headers = call.route.policy_header
-        if key and len(key) <= MOST_KEY_BYTES:
+        if b"content-encoding" in call.headers and call.path.startswith(MODELS) and len(call.take_body()) > QUICK_BYTES:
+            coding = call.headers.pop(b"content-encoding")
+            self.errand(inflate, call.body, coding, then=lambda body: self._unpacked(call, key, body))
+        else:
+            self._unpacked(call, key, call.body)
+
+    def _unpacked(self, call: Call, key: bytes, body: Any) -> None:
+        if isinstance(body, Exception):
+            self._road.refuse(call, body if isinstance(body, Refused) else Refused("ours:internal"))
+            return
+        call.body = body
+        if call.route is not None and key and len(key) <= MOST_KEY_BYTES:
             place = f"key:{call.route.endpoint.id}:{key.decode('latin-1')}"
             self.errand(self._store.claim, place, _fingerprint(call), then=lambda found: self._found(call, found))
         else:

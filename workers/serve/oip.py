@@ -14,7 +14,7 @@ from workers.serve.problems import Refused
 
 if TYPE_CHECKING:
     from workers.serve.call import Call
-    from workers.serve.directory import Directory, Live
+    from workers.serve.directory import Directory, KeyEntry, Live
     from workers.serve.sessions import Model
 
 SERVER = {"name": "modelyard", "version": "0.1.0", "extensions": ["binary_tensor_data", "statistics"]}
@@ -64,9 +64,9 @@ def describe(asked: Asked, name: str, live: list[Live], model: Model) -> bytes:
     )
 
 
-def describe_all(directory: Directory, authorization: bytes) -> bytes:
-    """Statistics of every endpoint that the key may use. Raises Refused."""
-    return orjson.dumps({"model_stats": statistics_of_all(directory, authorization)})
+def describe_all(directory: Directory, entry: KeyEntry) -> bytes:
+    """Statistics of every endpoint that the key may use."""
+    return orjson.dumps({"model_stats": statistics_of_all(directory, entry)})
 
 
 def _asked_for(asked: Asked, live: list[Live]) -> list[Live]:

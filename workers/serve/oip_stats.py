@@ -16,7 +16,7 @@ from workers.serve.problems import Refused
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workers.serve.directory import Directory, Live
+    from workers.serve.directory import Directory, KeyEntry, Live
 
 
 def statistics_of(name: str, live: Sequence[Live]) -> list[dict[str, Any]]:
@@ -24,9 +24,8 @@ def statistics_of(name: str, live: Sequence[Live]) -> list[dict[str, Any]]:
     return [_of_version(name, one) for one in live]
 
 
-def statistics_of_all(directory: Directory, authorization: bytes) -> list[dict[str, Any]]:
-    """Every endpoint that the key may use. Raises Refused."""
-    entry = directory.authenticate(authorization)
+def statistics_of_all(directory: Directory, entry: KeyEntry) -> list[dict[str, Any]]:
+    """Every endpoint that the key may use."""
     stats: list[dict[str, Any]] = []
     for endpoint in directory.endpoints():
         if endpoint.organisation == entry.organisation.id:

@@ -69,7 +69,7 @@ class Server:
         path = call.path
         if path.startswith((b"/v1/predict/", b"/v2/models/")):
             headers = call.headers
-            if b"idempotency-key" in headers or b"prefer" in headers:
+            if b"idempotency-key" in headers or b"prefer" in headers or b"content-encoding" in headers:
                 self._desk.take(call)
             else:
                 self._road.accept(call)
