@@ -61,7 +61,8 @@ def followers(log: Log, rows: np.ndarray) -> sp.csr_matrix:
 
 def remembered(met: sp.csr_matrix) -> Callable[[slice], sp.csr_matrix]:
     """How often two items were met by the same person, rows of a block; kept while it is small."""
-    columns, known, size = met.tocsc(), {}, 0
+    columns, size = met.tocsc(), 0
+    known: dict[int, sp.csr_matrix] = {}
 
     def counts_of(block: slice) -> sp.csr_matrix:
         nonlocal size

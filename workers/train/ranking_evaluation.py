@@ -34,7 +34,9 @@ def evaluate(
     The users are asked in random order, so that those asked until it is late stand for all.
     """
     judge = Judge(log, parts.fitted, random.permutation(parts.test), len(parts.test))
-    place, popular, best = [], [], []
+    place: list[np.ndarray] = []
+    popular: list[np.ndarray] = []
+    best: list[np.ndarray] = []
     floor = standardised(model.popularity[None].astype(np.float64))
     for rows in in_chunks(len(judge.people), judge.items):
         if best and is_late():
