@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -136,7 +137,10 @@ def test_a_repeat_while_the_first_one_runs_is_told_to_wait(shop: Shop):
 
 
 def test_stored_answers_outlive_a_killed_server_and_are_shared_by_its_processes(control: SmallControl, tmp_path: Path):
+    """What was still to come is told lost, and nothing is charged for it."""
     organisation = control.organisation()
+    nightly = control.endpoint(organisation, "nightly", models.heavy(60))
+    control.endpoints[nightly.id] = replace(nightly, latency_class="batch")
     key = control.key(organisation)
     control.endpoint(organisation, "churn", models.classifier())
     control.publish()
@@ -149,6 +153,8 @@ def test_stored_answers_outlive_a_killed_server_and_are_shared_by_its_processes(
             again = server.predict(key, "churn", {"age": 5}, Idempotency_Key="order-9", **headers)
             seen.add(again.headers["X-Request-Id"][:12])
             assert (again.content, again.headers["Usage-Id"]) == (first.content, first.headers["Usage-Id"])
+        promise = server.predict(key, "nightly", *[{"x": 3}] * 9000, Prefer="respond-async")
+        assert promise.status_code == 202
         os.killpg(server.process.pid, signal.SIGKILL)  # the supervisor and both processes, without a goodbye
         server.process.wait()
         server.start()
@@ -156,4 +162,6 @@ def test_stored_answers_outlive_a_killed_server_and_are_shared_by_its_processes(
         late = wait_for(lambda: server.predict(key, "churn", {"age": 5}, Idempotency_Key="order-9"))
         assert (late.content, late.headers["Idempotency-Replayed"]) == (first.content, "true")
         wait_for(lambda: first.headers["Usage-Id"] in control.usage)
+        lost = server.http.get(promise.headers["Location"], headers={"Authorization": f"Bearer {key}"})
+        assert (lost.status_code, lost.json()["code"]) == (500, "ours:internal")
         assert len(control.usage) == 1

@@ -113,22 +113,3 @@ def test_a_request_waits_for_a_model_that_is_still_loading(control: SmallControl
 def _known(answer: httpx.Response) -> httpx.Response | None:
     """The configuration with the endpoint has arrived."""
     return None if answer.status_code == 404 else answer
-
-
-def test_a_result_whose_server_was_killed_is_told_lost(control: SmallControl, tmp_path: Path):
-    organisation = control.organisation()
-    key = control.key(organisation)
-    endpoint = control.endpoint(organisation, "nightly", models.heavy(300))
-    control.endpoints[endpoint.id] = replace(endpoint, latency_class="batch")
-    control.publish()
-    with serving(control, tmp_path / "data") as server:
-        server.wait_ready()
-        told = server.predict(key, "nightly", *[{"x": 3}] * 9000, Prefer="respond-async")
-        assert told.status_code == 202
-        server.kill()
-        server.start()
-        server.wait_ready()
-        headers = {"Authorization": f"Bearer {key}"}
-        lost = wait_for(lambda: server.http.get(told.headers["Location"], headers=headers))
-        refused(lost, 500, "ours:internal")
-        assert control.usage == {}
