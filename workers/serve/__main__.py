@@ -10,12 +10,14 @@ import uvloop
 from workers.serve.process import Process
 from workers.serve.settings import Settings, SettingsError, read_settings
 from workers.serve.slots import SlotLock, SlotTaken
-from workers.serve.supervise import die_with_parent, supervise
+from workers.serve.supervise import STARTED, die_with_parent, supervise
 
 LOCK_WAIT_S = 30.0  # a predecessor that still drains
 
 
 async def _run(settings: Settings) -> int:
+    if settings.ready_fd >= 0:
+        os.write(settings.ready_fd, STARTED)
     lock = SlotLock(settings.data / "journal" / str(settings.slot), LOCK_WAIT_S)
     process = Process(settings, asyncio.get_running_loop(), lock)
     await process.run()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from workers.serve.settings import Settings
+from workers.serve.supervise import LISTENING
 
 BACKLOG = 2048
 LOADED_WITHIN_S = 20.0  # then it listens anyway and says itself what is not ready
@@ -27,7 +28,7 @@ async def listen(
     await _until_loaded(is_loaded, stop)
     server = await loop.create_server(factory, sock=socket.socket(fileno=settings.listen_fd), backlog=BACKLOG)
     if settings.ready_fd >= 0:
-        os.write(settings.ready_fd, b"1")
+        os.write(settings.ready_fd, LISTENING)
         os.close(settings.ready_fd)
     return server
 

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +21,7 @@ _PR_SET_PDEATHSIG = 1
 RESTART_S = 0.5
 LOOK_S = 0.2
 BACKLOG = 2048
+STARTED, LISTENING = b"0", b"1"
 READY_WITHIN_S = 90.0  # a replacement waits for its predecessor's drain, loads its models, then listens
 
 
@@ -34,7 +36,7 @@ def supervise(processes: int, host: str, port: int) -> int:
 
 
 class Child:
-    """One process; `ready` becomes readable when it listens."""
+    """One process. Through the pipe `ready` it says STARTED, when all code is loaded, and then LISTENING."""
 
     def __init__(self, slot: int, listener: socket.socket) -> None:
         self.ready, told = os.pipe()
@@ -44,10 +46,16 @@ class Child:
         self.process = subprocess.Popen(command, env=environment, pass_fds=(listener.fileno(), told))
         os.close(told)
 
-    def is_ready(self) -> bool:
-        """It said so. A child that died closes the pipe without a word."""
-        readable, _, _ = select.select([self.ready], [], [], 0)
-        return bool(readable) and os.read(self.ready, 1) == b"1"
+    def says(self, word: bytes, within_s: float, is_over: Callable[[], bool]) -> bool:
+        """Wait until it says `word`. False: it died, it took too long, or the wait is over for another reason."""
+        deadline_s = time.monotonic() + within_s
+        while time.monotonic() < deadline_s and not is_over():
+            readable, _, _ = select.select([self.ready], [], [], LOOK_S)
+            if readable:
+                heard = os.read(self.ready, 1)
+                if heard in (word, b""):
+                    return heard == word
+        return False
 
     def forget(self) -> None:
         os.close(self.ready)
@@ -106,20 +114,25 @@ class Supervisor:
         log.info("every process is replaced")
 
     def _replace(self, slot: int) -> bool:
-        """Start the successor, which waits for the predecessor's journal, and let the predecessor drain."""
+        """Start the successor; once its code is loaded it waits for the predecessor's journal, and that one drains."""
         old, new = self._children[slot], Child(slot, self._listeners[slot])
+        if not new.says(STARTED, READY_WITHIN_S, self._is_stopping):
+            log.error("a successor of process %d does not start; all stay as they are", slot)
+            new.process.kill()
+            new.process.wait()
+            new.forget()
+            return False
         self._children[slot] = new
         old.process.terminate()
-        deadline_s = time.monotonic() + READY_WITHIN_S
-        is_ready = False
-        while not (self._stopping or is_ready) and time.monotonic() < deadline_s and new.process.poll() is None:
-            time.sleep(0.05)
-            is_ready = new.is_ready()
+        is_ready = new.says(LISTENING, READY_WITHIN_S, self._is_stopping)
         old.process.wait()
         old.forget()
         if not is_ready and not self._stopping:
             log.error("process %d was replaced, but its successor is not ready; the others stay", slot)
         return is_ready
+
+    def _is_stopping(self) -> bool:
+        return self._stopping
 
 
 def _listen(host: str, port: int) -> socket.socket:
