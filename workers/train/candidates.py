@@ -10,10 +10,12 @@ from workers.train import planning, tabm
 from workers.train.budget import Slice
 from workers.train.checkpoint import Saved
 from workers.train.context import RunContext
-from workers.train.families import FAMILIES, VARIANTS, Family, Rows, Wish
+from workers.train.families import FAMILIES, VARIANTS, Family, Rows, Wish, rounds_of
 from workers.train.folds import Fold
 
 PROBE_ROUNDS = 4
+COUNTS_ROUNDS = ("gradient_boosting", "boosting_small", "xgboost", "mlp")
+WHOLE_SHARE = 0.7  # of the rounds that were asked for
 OVERDRAFT = 1.3  # the fit without test rows may take this much of an earlier one: without it the others are lost
 LOG_BEYOND = 2.0  # believed logarithms end this far above the largest one seen
 
@@ -48,6 +50,7 @@ class Member:
     scale: Scale = field(default_factory=Scale)
     fits: dict[str, Saved] = field(default_factory=dict)  # by name of the fold
     seconds: float = 0.0
+    is_cut: bool = False  # time ended long before a fit had the rounds that the choosing folds asked for
 
     def how(self) -> Family:
         return FAMILIES.get(self.family) or VARIANTS[self.family]
@@ -97,8 +100,10 @@ class Learner:
         for place, fold in enumerate(others):
             left_s = (time.seconds - time.used_s()) / (len(others) - place)
             seconds = max(left_s, OVERDRAFT * _longest(member))
-            if self._fit(member, fold, seconds, index, setting, rate) is None:
+            saved = self._fit(member, fold, seconds, index, setting, rate)
+            if saved is None:
                 return None
+            member.is_cut |= family in COUNTS_ROUNDS and float(saved.facts["setting"]) < WHOLE_SHARE * setting
         return member
 
     def _network_folds(self, member: Member, choosing: list[Fold], time: Slice) -> int:
@@ -146,7 +151,8 @@ class Learner:
         time = self.run.budget.slice(1.0)
         probe = dataclasses.replace(wish, key=f"{wish.key}/probe", held=None, setting=PROBE_ROUNDS, rate=usual)
         FAMILIES[family].fit(probe)
-        return planning.rate_for(time.used_s() / PROBE_ROUNDS, wish.time.seconds, usual)
+        affordable = wish.time.seconds * PROBE_ROUNDS / max(time.used_s(), 1e-6)
+        return planning.rate_for(min(affordable, rounds_of(family, self.classes)), usual)
 
     def out_of_fold(self, member: Member) -> tuple[np.ndarray, np.ndarray]:
         """(row positions, answers to them) over the folds that choose and that this member has."""

@@ -39,6 +39,7 @@ class Checkpoints:
         self._identity = identity
         self._progress = progress
         self._saved_at = time.monotonic()
+        self._is_behind = False
         self.step = 0
         self._finished: dict[str, Saved] = {}
         self._partial: dict[str, Saved] = {}
@@ -60,7 +61,13 @@ class Checkpoints:
         """Like `finish`, for short fits: written with the next checkpoint that is due, at most `every_s` later."""
         self._partial.pop(key, None)
         self._finished[key] = saved
+        self._is_behind = True
         if time.monotonic() - self._saved_at >= self._every_s:
+            self._write()
+
+    def flush(self) -> None:
+        """Write what `keep` put off."""
+        if self._is_behind:
             self._write()
 
     def offer(self, key: str, make: Callable[[], Saved]) -> None:
@@ -97,7 +104,7 @@ class Checkpoints:
         write_durably(self._folder / name, raw)
         for old in sorted(self._folder.glob("checkpoint-*.safetensors"))[:-2]:
             old.unlink(missing_ok=True)
-        self._saved_at = time.monotonic()
+        self._saved_at, self._is_behind = time.monotonic(), False
         self._progress.checkpoint(self.step, name, hashlib.sha256(raw).hexdigest())
 
 

@@ -122,7 +122,16 @@ def _boosting(style: boosting.Style) -> Callable[[Wish], Saved]:
     return fit
 
 
-LEAVES_MOST = 150_000  # of one fit: what a forest over all fits may weigh in the file
+XGBOOST_LEAVES = 40  # of its usual tree
+LEAVES_MOST = 80_000  # of one fit: what a forest over all fits may weigh in the file
+
+
+def rounds_of(family: str, classes: int) -> int:
+    """The most rounds of a boosting family."""
+    if family == "xgboost":
+        return most_rounds(classes, XGBOOST_LEAVES, xgboosting.MOST_ROUNDS)
+    style = boosting.DEEP if family == "gradient_boosting" else boosting.SMALL
+    return most_rounds(classes, style.leaves, boosting.MOST_ROUNDS)
 
 
 def most_rounds(classes: int, leaves: int, rounds: int) -> int:
@@ -139,7 +148,7 @@ def _fit_xgboost(wish: Wish) -> Saved:
         held,
         wish.classes,
         wish.time,
-        rounds or most_rounds(wish.classes, 40, xgboosting.MOST_ROUNDS),
+        rounds or rounds_of("xgboost", wish.classes),
         wish.rate or 0.06,
     )
 

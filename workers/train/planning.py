@@ -37,10 +37,10 @@ class Plan:
         return self._run.budget.slice(share, of_s=left_s)
 
 
-def rate_for(seconds_per_round: float, seconds: float, usual: float) -> float:
-    """The smallest learning rate whose usual number of rounds fits into the time; `usual` where there is enough."""
+def rate_for(rounds: float, usual: float) -> float:
+    """The smallest learning rate whose usual number of rounds is at most `rounds`; `usual` where there are enough."""
     for rate in RATES:
-        if seconds_per_round * ROUNDS_USUAL * RATES[0] / rate <= seconds:
+        if ROUNDS_USUAL * RATES[0] / rate <= rounds:
             return max(rate, usual)
     return RATES[-1]
 

@@ -176,7 +176,7 @@ def _fit_members(learner: Learner, draft: Fitted) -> list[Member]:
         for place, (variant, suffix, scale) in enumerate(variants):
             mine = run.budget.slice(1.0, of_s=max(0.0, time.seconds - time.used_s()) / (len(variants) - place))
             member = learner.fit_member(variant + suffix, variant, scale, mine, index)
-            if member is not None:
+            if member is not None and (not member.is_cut or not members + found):  # rather a cut one than none
                 found.append(member)
         if found:
             end_s += _show(learner, draft, family, found)
@@ -184,6 +184,7 @@ def _fit_members(learner: Learner, draft: Fitted) -> list[Member]:
         else:
             run.progress.candidate(family, state="skipped", note="There was no time left in the budget.")
         members.extend(found)
+        run.checkpoints.flush()
     return members
 
 
