@@ -9,10 +9,12 @@ from scipy import sparse
 
 from workers.train import linear, metrics, seeds, sparse_linear
 from workers.train.budget import Slice
+from workers.train.ensemble import temper
 from workers.train.splits import Parts
 
 Layer = tuple[np.ndarray, np.ndarray]
 Rows = Any  # [N, D]: scipy.sparse.csr_matrix or numpy.ndarray
+TEMPERATURES = np.linspace(0.3, 2.5, 89)
 MOST_FOLDS_ROWS = ((2_500, 5), (6_000, 3))  # up to so many rows, so many folds; one split beyond
 
 
@@ -43,6 +45,12 @@ def probabilities(x: Rows, layer: Layer) -> np.ndarray:
     raw = np.asarray(x @ layer[0].astype(np.float64)) + layer[1]
     spread = np.exp(raw - raw.max(axis=1, keepdims=True))
     return spread / spread.sum(axis=1, keepdims=True)
+
+
+def best_temperature(answer: np.ndarray, y: np.ndarray) -> float:
+    """Linear heads on counts are often too shy, so far below one is looked at too."""
+    losses = [metrics.log_loss(y, temper(answer, float(one))) for one in TEMPERATURES]
+    return float(TEMPERATURES[int(np.argmin(losses))])
 
 
 def fit_layer(x: Rows, y: np.ndarray, classes: int, penalty: float, time: Slice, start: Layer | None = None) -> Layer:

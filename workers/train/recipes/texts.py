@@ -18,7 +18,7 @@ from workers.train import evaluation, metrics, text_heads, text_reading, text_ve
 from workers.train.budget import Slice
 from workers.train.checkpoint import Saved
 from workers.train.context import RunContext
-from workers.train.ensemble import best_temperature, greedy_weights, temper
+from workers.train.ensemble import greedy_weights, temper
 from workers.train.failures import UserFailure
 from workers.train.splits import Parts, by_share
 from workers.train.text_data import TextData, load_texts
@@ -279,7 +279,11 @@ def _blend(
         run.progress.log("Blend: " + ", ".join(f"{names[place]} {weights[place]:.2f}" for place in kept) + ".")
     else:
         run.progress.candidate(names[kept[0]], is_best=True)
-    return [names[place] for place in kept], [float(weights[place]) for place in kept], best_temperature(blended, truth)
+    return (
+        [names[place] for place in kept],
+        [float(weights[place]) for place in kept],
+        text_heads.best_temperature(blended, truth),
+    )
 
 
 def _again(run: RunContext, data: TextData, parts: Parts, family: str, head: Head, x: Any) -> Layer:
