@@ -153,9 +153,9 @@ def columns_of(model: RankingModel, roles: Roles) -> list[ColumnSpec]:
                    example=model.users[0] if model.users else None),
         ColumnSpec(ranking_onnx.HISTORY, "items", tensor=ranking_onnx.HISTORY, categories=model.items[:50]),
         ColumnSpec(ranking_onnx.ITEMS, "items", tensor=ranking_onnx.ITEMS, categories=model.items[:50]),
-        ColumnSpec(ranking_onnx.MOST, "number", tensor=ranking_onnx.MOST, default=K_DEFAULT, minimum=1.0,
-                   maximum=float(min(model.most, len(model.items)))),
-        ColumnSpec(ranking_onnx.EXCLUDE_SEEN, "boolean", tensor=ranking_onnx.EXCLUDE_SEEN, default=1.0),
+        ColumnSpec(ranking_onnx.MOST, "number", tensor=ranking_onnx.MOST, default=K_DEFAULT, example=K_DEFAULT,
+                   minimum=1.0, maximum=float(min(model.most, len(model.items)))),
+        ColumnSpec(ranking_onnx.EXCLUDE_SEEN, "boolean", tensor=ranking_onnx.EXCLUDE_SEEN, default=1.0, example=True),
     ]  # fmt: skip
 
 
