@@ -74,14 +74,14 @@ def _asks(secrets: list[str], endpoints: int) -> list[Ask]:
 
 
 def _wait_ready(server: Serving, secret: str, endpoints: int) -> float:
-    """Until the last endpoint answers twenty times in a row, so that every process is there."""
+    """Until sixty answers in a row are good, the endpoints in turn from the last: every process has all of them."""
     began_s, row = time.monotonic(), {f"c{number}": 1.0 for number in range(20)}
     good = 0
-    while good < 20:
+    while good < 60:
         if time.monotonic() > began_s + READY_WITHIN_S or server.process.poll() is not None:
             raise RuntimeError(f"the server is not ready: {server.log()[-1000:]}")
         with contextlib.suppress(httpx.TransportError):
-            answer = server.predict(secret, f"net-{endpoints - 1}", row, Connection="close")
+            answer = server.predict(secret, f"net-{(endpoints - 1 - good) % endpoints}", row, Connection="close")
             good = good + 1 if answer.status_code == 200 else 0
         time.sleep(0 if good else 0.2)
     return time.monotonic() - began_s
