@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from contracts.jobs import FAMILIES
 from contracts.manifests import EvaluationReport, ModelManifest
 from contracts.wire import from_wire
 from tests.workers.train.series_data import series_folder, shop_rows, table_of
@@ -20,6 +21,8 @@ from workers.serve.list_codec import codec_of
 from workers.train import window_network
 from workers.train.checkpoint import Checkpoints, Saved
 from workers.train.failures import UserFailure
+from workers.train.forecast_families import FIT
+from workers.train.recipes import forecasting
 from workers.train.run import run
 
 MATRICES = ["exponential_smoothing", "theta"]
@@ -145,6 +148,10 @@ def test_the_budget_is_kept_by_series_that_would_need_more(tmp_path: Path) -> No
     before = time.monotonic()
     travel(folder)
     assert time.monotonic() - before <= 5.0 * 1.05 + 3.0
+
+
+def test_a_run_may_name_exactly_the_families_of_the_recipe() -> None:
+    assert FAMILIES["forecasting"] == forecasting.FAMILIES == tuple(FIT)
 
 
 def refusal(folder: Path) -> str:
