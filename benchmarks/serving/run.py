@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import json
 import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -190,6 +191,7 @@ def read_arguments() -> argparse.Namespace:
 
 def main() -> int:
     asked = read_arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an ended run leaves no server behind
     began_s = time.monotonic()
     machine = describe_machine(asked.device)
     told: dict[str, Any] = {"machine": machine, "generator": GENERATOR, "seconds": asked.seconds}

@@ -10,6 +10,7 @@ keys; between loads come requests that must be refused. Every few seconds an end
 import itertools
 import json
 import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -67,7 +68,11 @@ class Soak:
         self.control.publish()
         self.redis = OwnRedis(folder)
         self.server = Serving(self.control, folder / "data", self.redis.url, SERVE_PROCESSES="2")
-        wait_patiently(self.server)
+        try:
+            wait_patiently(self.server)
+        except BaseException:
+            self.close()
+            raise
         self.samples: list[Sample] = []
         self.swaps = self.failed = self.wrong = self.served = 0
 
@@ -172,6 +177,7 @@ def verdict(soak: Soak) -> tuple[list[str], list[str]]:
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an ended run leaves no server behind
     with tempfile.TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as folder:
         soak = Soak(Path(folder))
         try:
