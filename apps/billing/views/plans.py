@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.defaultfilters import filesizeformat
 
 from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.accounts.rules import LIMITS
@@ -14,6 +15,16 @@ from apps.billing.services.change_plan import change_plan
 from apps.billing.services.quote_plan import quote_plan
 from apps.ledger.services.open_wallet import credit_wallet
 from contracts.problems import Problem
+
+_SHORT = {
+    "endpoints": "endpoints: {}",
+    "storage_bytes": "storage: {}",
+    "seats": "people: {}",
+    "runs_at_once": "runs at once: {}",
+    "concurrency": "requests at once: {}",
+    "requests_per_minute": "requests a minute: {}",
+    "predictions_per_month": "predictions a month: {}",
+}
 
 
 @needs("read")
@@ -34,8 +45,11 @@ def plan(request: OrganisationRequest, organisation: str) -> HttpResponse:
     return render(request, "billing/plan.html", context)
 
 
-def _limits(row: Plan) -> list[tuple[str, int | None]]:
-    return [(name, row.limits.get(name)) for name in LIMITS]
+def _limits(row: Plan) -> str:
+    """A plan's limits in one line."""
+    known = ((name, row.limits[name]) for name in LIMITS if name in row.limits)
+    shown = ((name, filesizeformat(most) if name == "storage_bytes" else f"{most:,}") for name, most in known)
+    return ", ".join(_SHORT[name].format(most) for name, most in shown) or "no limits"
 
 
 def _used(row: Plan, used: dict[str, int]) -> list[dict[str, Any]]:
