@@ -10,6 +10,22 @@ RESERVE_MOST_S = 45.0
 END_MOST_SHARE = 0.4  # of the budget, whatever was measured: on a crawling machine something must still be fitted
 
 
+WALL_MOST_CPU = 4.0  # a measured speed believes the clock up to this many times the work: a pause is no speed
+
+
+class Stopwatch:
+    """Seconds that some work takes: by the clock, but not much more than the processor spent on it.
+
+    So a busy moment does not change what a run decides, and small data is learned the same way every time.
+    """
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.monotonic(), time.process_time()
+
+    def seconds(self) -> float:
+        return min(time.monotonic() - self._wall, WALL_MOST_CPU * (time.process_time() - self._cpu))
+
+
 class Budget:
     """Counts from when the data begins to load: starting the process and its libraries is on us."""
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from workers.export.parts import Weighted
 from workers.train import planning, tabm
-from workers.train.budget import Slice
+from workers.train.budget import Slice, Stopwatch
 from workers.train.checkpoint import Saved
 from workers.train.context import RunContext
 from workers.train.families import FAMILIES, VARIANTS, Family, Rows, Wish, rounds_of
@@ -147,12 +147,18 @@ class Learner:
 
     def _measured_rate(self, family: str, wish: Wish) -> float:
         """A few rounds on the clock say which learning rate the time allows."""
+        key = f"{wish.key}/rate"
+        known = self.run.checkpoints.finished(key)  # a resumed run goes on with the rate it began with
+        if known is not None:
+            return float(known.facts["rate"])
         usual = planning.USUAL_RATES[family]
-        time = self.run.budget.slice(1.0)
+        watch = Stopwatch()
         probe = dataclasses.replace(wish, key=f"{wish.key}/probe", held=None, setting=PROBE_ROUNDS, rate=usual)
         FAMILIES[family].fit(probe)
-        affordable = wish.time.seconds * PROBE_ROUNDS / max(time.used_s(), 1e-6)
-        return planning.rate_for(min(affordable, rounds_of(family, self.classes)), usual)
+        affordable = wish.time.seconds * PROBE_ROUNDS / max(watch.seconds(), 1e-6)
+        rate = planning.rate_for(min(affordable, rounds_of(family, self.classes)), usual)
+        self.run.checkpoints.keep(key, Saved({"rate": rate}))
+        return rate
 
     def out_of_fold(self, member: Member) -> tuple[np.ndarray, np.ndarray]:
         """(row positions, answers to them) over the folds that choose and that this member has."""

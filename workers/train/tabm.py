@@ -6,15 +6,13 @@ any round and still be annealed. A round is an epoch, or 200 batches of one wher
 depends on (seed, key, round).
 """
 
-import time as clock
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from workers.train import seeds
 from workers.train.adam import Adam
-from workers.train.budget import Slice
+from workers.train.budget import Slice, Stopwatch
 from workers.train.checkpoint import Saved
 from workers.train.context import RunContext
 
@@ -150,13 +148,13 @@ def seconds_per_epoch(run: RunContext, fit: Labelled, classes: int) -> float:
     batch = batch_size(len(fit[0]))
     x = torch.from_numpy(fit[0][: 4 * batch]).to(run.device)
     weights = [w.to(run.device).requires_grad_(True) for w in _initial(0, x.shape[1], classes or 1)]
-    start = clock.monotonic()
+    watch = Stopwatch()
     for at in range(0, len(x), batch):
         forward(weights, x[at : at + batch], DROPOUT).square().mean().backward()  # type: ignore[no-untyped-call]
         if at == 0:
-            start = clock.monotonic()  # the first batch pays for the warm-up
+            watch = Stopwatch()  # the first batch pays for the warm-up
     measured = max(1, -(-len(x) // batch) - 1)
-    return 1.3 * (clock.monotonic() - start) / measured * len(fit[0]) / batch  # the optimiser and the average on top
+    return 1.3 * watch.seconds() / measured * len(fit[0]) / batch  # the optimiser and the average on top
 
 
 def fit_tabm(
