@@ -29,9 +29,14 @@ TASKS = (
     "forecasting",
 )
 TASKS_TRAINABLE = (
-    "tabular_classification", "tabular_regression", "image_classification",
-    "forecasting", "recommendation", "text_classification",
-    "text_embedding", "question_answering",
+    "tabular_classification",
+    "tabular_regression",
+    "image_classification",
+    "forecasting",
+    "recommendation",
+    "text_classification",
+    "text_embedding",
+    "question_answering",
 )  # tasks that have a recipe
 # boosting_small: trees of few leaves; mlp: an ensemble of networks with shared weights
 _TABULAR = ("linear", "gradient_boosting", "boosting_small", "extra_trees", "xgboost", "mlp")
