@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from apps.accounts.models import Organisation
 from apps.console.money_queries import account_statement, earned_by_organisation, earned_by_pool, month_under
@@ -21,12 +22,16 @@ _METERS = (METER_PREDICTIONS, METER_BATCH_ROWS, METER_TRAINING_SECONDS)
 class PreviewForm(forms.Form):
     """A price to try on last month: one price, or tiers."""
 
-    meter = forms.ChoiceField(choices=[(meter, meter) for meter in _METERS])
-    dimension = forms.CharField(max_length=40, required=False, initial="realtime")
-    currency = forms.CharField(max_length=3, initial="USD")
-    unit_price_micros = forms.IntegerField(min_value=0, required=False)
-    mode = forms.ChoiceField(choices=[(mode, mode) for mode in MODES])
-    tiers = forms.JSONField(required=False, help_text='[{"up_to": 1000, "unit_price_micros": 0}, {"up_to": null, …}]')
+    meter = forms.ChoiceField(choices=[(meter, meter) for meter in _METERS], widget=UnfoldAdminSelectWidget())
+    dimension = forms.CharField(max_length=40, required=False, initial="realtime", widget=UnfoldAdminTextInputWidget())
+    currency = forms.CharField(max_length=3, initial="USD", widget=UnfoldAdminTextInputWidget())
+    unit_price_micros = forms.IntegerField(min_value=0, required=False, widget=UnfoldAdminIntegerFieldWidget())
+    mode = forms.ChoiceField(choices=[(mode, mode) for mode in MODES], widget=UnfoldAdminSelectWidget())
+    tiers = forms.JSONField(
+        required=False,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text='Instead of one price: [{"up_to": 1000, "unit_price_micros": 0}, {"up_to": null, …}]',
+    )
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

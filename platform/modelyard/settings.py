@@ -274,6 +274,13 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "ENUM_NAME_OVERRIDES": {  # fields of one name with words of their own
+        "SubscriptionState": ["active", "trialing", "past_due", "suspended"],
+        "InvoiceState": ["draft", "closed", "void"],
+        "TopUpState": ["pending", "paid", "expired", "failed"],
+        "WebhookState": ["active", "failing", "disabled"],
+        "DeliveryState": ["waiting", "delivered", "failed"],
+    },
     "PREPROCESSING_HOOKS": ["apps.rest.openapi.only_public_api"],
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "apps.rest.openapi.document_problems"],
 }
