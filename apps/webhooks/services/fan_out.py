@@ -14,7 +14,7 @@ def fan_out(payload: dict[str, Any]) -> None:
     """Handler of the outbox topic `webhook-event`. The calls themselves are made outside: a slow receiver must not
     keep other messages waiting."""
     event = Event.objects.select_related("organisation").filter(pk=payload["event"]).first()
-    if event is None:
+    if event is None or event.kind == "ping":  # a test was given its one delivery when it was asked for
         return
     now = timezone.now()
     wanting = [hook for hook in webhooks_of(event.organisation).filter(disabled_at=None) if _wants(hook, event.kind)]

@@ -229,6 +229,7 @@ class TestDeliveries:
     def test_a_ping_goes_to_this_webhook_alone(self, people, hook, receiver):
         create_webhook(people.organisation, url=receiver.url + "/other", by=people.alice)
         send_ping(hook)
+        dispatch_waiting()
         deliver_due()
         assert [json.loads(body)["type"] for _, body in receiver.got] == ["ping"]
 
