@@ -49,6 +49,7 @@ class Model:
         options.intra_op_num_threads = 1  # many small calls: parallelism comes from several calls at once
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        options.enable_mem_pattern = False  # a plan is kept for every shape that ever came, and shapes never end
         wanted = candidate_providers()
         self.session = ort.InferenceSession(str(path), options, providers=wanted)
         # The binding itself: the wrapper around it looks at every input again, for graph capture on WebGPU.

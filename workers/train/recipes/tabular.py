@@ -168,7 +168,7 @@ def _fit_members(learner: Learner, draft: Fitted) -> list[Member]:
         run.progress.stage(f"fit {family}", 0.1 + 0.75 * index / len(wanted), eta_seconds=run.budget.left_s())
         time = plan.slice_of(family)
         run.progress.candidate(family, state="fitting")
-        found = []
+        found: list[Member] = []
         options = _network_scale(learner, members, scales) if family == "mlp" else scales
         variants = [(family, *one) for one in options]
         if family == "linear":
@@ -274,8 +274,14 @@ def _blend(learner: Learner, draft: Fitted, members: list[Member]) -> None:
     if classes:
         draft.temperature = ensemble.best_temperature(blended, y)
         blended = ensemble.temper(blended, draft.temperature)
+        draft.out_of_fold = (common, blended)
     metric = str(run.job.options.get("metric", ""))
-    if classes == 2 and metric in metrics.LABEL_METRICS:
+    if classes == 2 and "threshold" in run.job.options:
+        draft.threshold = float(run.job.options["threshold"])
+        run.progress.log(
+            f"{draft.data.classes[1]!r} is named from a probability of {draft.threshold:.3f} on, as asked."
+        )
+    elif classes == 2 and metric in metrics.LABEL_METRICS:
         draft.threshold = ensemble.best_threshold(blended[:, 1], y, metric)
         named = f"{draft.data.classes[1]!r} is named from a probability of {draft.threshold:.3f} on"
         run.progress.log(f"{named}, for {metric}.")
