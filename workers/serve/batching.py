@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 INLINE_MS = 3.0  # work predicted to be shorter runs on the event loop; handing it to a thread would cost more
 BATCH_MS = 50.0  # no batch is predicted to run longer, so nobody waits long behind a large one
 MAX_BATCH_ROWS = 1024
+QUANTUM_MS = 5.0  # predicted work that an organisation runs before it is another one's turn
 WINDOW_RUNS = 10  # callers of a slow class wait as long as so many runs of a row take …
 WINDOW_MOST_MS = 250.0  # … but no longer than this
 
@@ -76,7 +77,7 @@ class Batcher:
         if self._waits_for_more():
             return
         while self.queue and self.busy < self._slots:
-            batch = self._without_expired(self.queue.take(self._most_rows()))
+            batch = self._without_expired(self.queue.take(self._most_rows(), self.model.cost.rows_within(QUANTUM_MS)))
             if not batch:
                 continue
             now_s = model.used_s = monotonic()

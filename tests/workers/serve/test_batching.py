@@ -65,7 +65,7 @@ def test_a_flood_of_one_organisation_does_not_delay_another():
     for number in range(100):
         queue.add("loud", ("loud", number), 1)
     queue.add("quiet", ("quiet", 0), 1)
-    first = queue.take(16)
+    first = queue.take(16, 8)
     assert ("quiet", 0) in first
     assert [item for item in first if item[0] == "loud"] == [("loud", number) for number in range(15)]
     assert len(queue) == queue.rows == 101 - 16
@@ -78,6 +78,6 @@ def test_a_large_request_waits_for_its_turn_but_is_not_starved():
         queue.add("small", number, 1)
     taken: list[object] = []
     while queue:
-        taken += queue.take(16)
+        taken += queue.take(16, 8)
     assert 0 < taken.index("large") < 100
     assert len(taken) == 201
