@@ -28,6 +28,7 @@ def test_platform_holds_packages_and_no_module_of_its_own() -> None:
         "contracts",
         "embedded",
         "modelyard",
+        "modelyard_client",
     }
 
 
