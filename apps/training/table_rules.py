@@ -5,7 +5,7 @@ from typing import Any
 
 from contracts.jobs import METRIC_OPTIONS
 
-OPTIONS = {"tabular_classification": ("metric", "splits"), "tabular_regression": ("splits",)}
+OPTIONS = {"tabular_classification": ("metric", "threshold", "splits"), "tabular_regression": ("splits",)}
 SPLIT_KINDS = ("random", "time", "group")
 SHARE_LEAST, SHARE_MOST = 0.05, 0.5
 SPLIT_FIELDS = {"kind", "column", "test_share", "valid_share"}
@@ -14,9 +14,12 @@ Fault = tuple[str, str, str]  # code, detail, location
 
 
 def fault_of_table_options(options: Mapping[str, Any], columns: Sequence[Mapping[str, Any]]) -> Fault | None:
-    """Say what is wrong with `metric` and `splits`."""
+    """Say what is wrong with `metric`, `threshold` and `splits`."""
     if "metric" in options and options["metric"] not in METRIC_OPTIONS:
         return "yours:invalid", f"metric is one of {', '.join(METRIC_OPTIONS)}.", "options.metric"
+    threshold = options.get("threshold", 0.5)
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 < threshold < 1:
+        return "yours:invalid", "threshold is a number between 0 and 1.", "options.threshold"
     return _fault_of_splits(options["splits"], columns) if "splits" in options else None
 
 

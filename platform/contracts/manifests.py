@@ -87,6 +87,22 @@ class ModelManifest:
 
 
 @dataclass(frozen=True)
+class RuntimeAgreement:
+    """The exported file in another runtime, on the stored test vectors, against ONNX Runtime in Python."""
+
+    runtime: str  # "onnxruntime-node 1.30.0 (Node v20.20.2)"
+    passed: bool
+    rows: int = 0
+    max_abs_difference: float = 0.0
+    tolerance: float = 0.0
+    label_flips: int = 0  # target 0
+    draws: int = 0  # labels that differ between two answers closer than the tolerance
+    bit_equal_rows: int = 0
+    reason: str = ""  # why nothing was compared
+    checked_at: str = ""  # ISO 8601 UTC
+
+
+@dataclass(frozen=True)
 class ParityCertificate:
     """Test rows through the training framework and through ONNX Runtime, at several batch sizes."""
 
@@ -99,6 +115,7 @@ class ParityCertificate:
     reference: str  # "torch 2.13.0" | "lightgbm 4.7.0" | …
     runtime: str  # "onnxruntime 1.32.0 CPUExecutionProvider"
     model_sha256: str = ""
+    other_runtimes: list[RuntimeAgreement] = field(default_factory=list)  # added by later checks
 
 
 @dataclass(frozen=True)
@@ -116,11 +133,29 @@ class EvaluationReport:
     method: str = ""  # in words: who answered the test rows, where that is not the shipped model itself
     threshold: float = 0.5  # as in OutputMeaning; `confusion`, accuracy and F1 follow it
     calibration: list[dict[str, float]] = field(default_factory=list)  # {"confidence","accuracy","count"}
-    residuals: dict[str, Any] = field(default_factory=dict)  # regression: {"bins","counts","quantiles"}
+    residuals: dict[str, Any] = field(
+        default_factory=dict
+    )  # regression: {"bins","counts","quantiles","points": [[answer, truth]]}
     importance: list[dict[str, Any]] = field(default_factory=list)  # {"column","drop"} permutation, primary metric
     examples: list[dict[str, Any]] = field(
         default_factory=list
-    )  # up to 200: {"row","true","predicted","confidence","values"|"file"}
-    slices: list[dict[str, Any]] = field(default_factory=list)  # {"name","rows","metrics": {…}}
+    )  # up to 600, some of each cell of `confusion`: {"row","true","predicted","confidence","values"|"file"}
+    slices: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # {"name","rows","metrics": {…}}; of labels and values also "interval" of "metric", "is_worse" (beyond chance)
     intervals: dict[str, list[float]] = field(default_factory=dict)  # metric: [low, high], 95 %
+    gain: dict[str, float] = field(
+        default_factory=dict
+    )  # primary metric against the baseline: {"value","low","high","certainty": share of resamples that were better}
+    curves: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # {"label","rows","auc","average_precision","roc": [[false, true positive rate]],"pr": [[recall, precision]]}
+    thresholds: list[dict[str, float]] = field(
+        default_factory=list
+    )  # two classes, the second is "positive": {"threshold","tp","fp","fn","tn"}
+    label_errors: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # likely wrong first: {"row","given","likely","given_share","likely_share","values"|"file"}
+    label_errors_checked: int = 0  # rows answered by fits that had not seen them
+    warnings: list[dict[str, Any]] = field(default_factory=list)  # {"code","rows","message"}: duplicates, conflicts
     forecast: dict[str, Any] = field(default_factory=dict)  # {"horizon","season","per_step","per_series","examples",…}

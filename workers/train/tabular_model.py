@@ -53,6 +53,7 @@ class Fitted:
     threshold: float = 0.5
     unseen: np.ndarray | None = None  # answers to the test rows by the fits that held them out
     unseen_rows: np.ndarray | None = None
+    out_of_fold: tuple[np.ndarray, np.ndarray] | None = None  # classes: rows, and answers of fits without them
 
     reference_name = (
         f"lightgbm {lightgbm.__version__}, xgboost {xgboost.__version__}, scikit-learn {sklearn.__version__}, "
