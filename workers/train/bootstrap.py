@@ -40,8 +40,9 @@ def intervals(judge: Callable[[np.ndarray], dict[str, Metric]], rows: int, seed:
 
 
 def ends(values: np.ndarray) -> list[float]:
-    """The middle 95 %."""
-    low, high = np.nanquantile(values, (0.025, 0.975))
+    """The middle 95 % of the draws that have a value."""
+    known = values[np.isfinite(values)]
+    low, high = np.quantile(known, (0.025, 0.975)) if len(known) else (0.0, 0.0)
     return [float(f"{low:.6g}"), float(f"{high:.6g}")]
 
 
@@ -66,8 +67,13 @@ def of_classes(truth: np.ndarray, answer: np.ndarray, predicted: np.ndarray, flo
     if count <= AUC_CLASSES_MOST:
         asked = range(count) if count > 2 else (1,)
         areas = [_area(truth == one, answer[:, one]) for one in asked]
-        found["auc"] = lambda weights: float(np.nanmean([area(weights) for area in areas]))
+        found["auc"] = lambda weights: _mean_known([area(weights) for area in areas])
     return found
+
+
+def _mean_known(values: list[float]) -> float:
+    known = [one for one in values if one == one]
+    return sum(known) / len(known) if known else float("nan")
 
 
 def _log_losses(truth: np.ndarray, answer: np.ndarray) -> np.ndarray:

@@ -79,7 +79,7 @@ def _certainty(judge: Judge, rows: int, seed: int, work: int) -> dict[str, Any]:
     low, high = bootstrap.ends(gains)
     gain = {"value": judge(np.arange(rows))["gain"](np.ones(rows)), "low": low, "high": high}
     return {
-        "intervals": {name: bootstrap.ends(values) for name, values in drawn.items()},
+        "intervals": {name: bootstrap.ends(values) for name, values in drawn.items() if np.isfinite(values).any()},
         "gain": rounded(gain) | {"certainty": round(float((gains > 0).mean()), 4)},
     }
 
