@@ -112,6 +112,7 @@ class Road:
                 raise Refused("yours:method-not-allowed", "Use POST.")
             route = self._authenticate(call, _name(path[len(PREDICT) :]))
             model = self._choose_model(call, route)
+            self._check_health(model)  # before the body is read: refusing must be cheap when there is too much to do
             weigh(call, model, self._settings.max_rows)
         elif path == b"/v2" or path.startswith(b"/v2/"):
             asked = oip.read_path(call.method, path)
@@ -119,10 +120,10 @@ class Road:
                 return self._tell(call, asked)
             route = self._authenticate(call, asked.name)
             model = self._choose_model(call, route, asked.version)
+            self._check_health(model)
             oip.read_request(call, model, self._settings.max_rows)
         else:
             raise Refused("yours:not-found")
-        self._check_health(model)
         self._name_usage(call, route)
         self.gate.check_load(call, route)
         return True
