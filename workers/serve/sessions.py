@@ -16,6 +16,7 @@ from workers.serve.cost import Cost
 from workers.serve.encode import PredictionWriter
 from workers.serve.list_codec import codec_of
 from workers.serve.packages import Packages
+from workers.serve.problems import Refused
 from workers.serve.providers import candidate_providers, explain
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ DTYPES: dict[str, Any] = {
     "BYTES": np.object_,
 }
 IDLE_S = 30.0  # a model unused for this long may make room for another
+MOST_TEXT_CHARACTERS = 100_000  # graphs that split texts need some kilobytes for each character
 WARM_SIDE = 64  # pixels of the warm-up image when the manifest names none
 
 
@@ -60,6 +62,7 @@ class Model:
         self.inputs = {spec.name: spec for spec in manifest.inputs}
         self.is_image = bool(manifest.codec)
         self.table = None if self.is_image else codec_of(manifest)
+        self._texts = [c.tensor for c in manifest.columns if c.type == "text" and c.tensor in self.inputs]
         self.writer = PredictionWriter(manifest.meaning)
         self.memory_bytes = path.stat().st_size * 2
         self.used_s = time.monotonic()
@@ -67,6 +70,12 @@ class Model:
         self.cost = Cost.measure(self._try)  # also warms the session: the first runs are slow
 
     def run(self, feed: dict[str, Any]) -> dict[str, Any]:
+        """Raises Refused for a text that would take more memory than one request may."""
+        for name in self._texts:
+            longest = max(map(len, feed[name].flat), default=0)
+            if longest > MOST_TEXT_CHARACTERS:
+                detail = f"A text has {longest:,} characters; at most {MOST_TEXT_CHARACTERS:,} are taken."
+                raise Refused("yours:too-large", detail)
         return dict(zip(self.output_names, self._run(self.output_names, feed, None), strict=True))
 
     def _try(self, rows: int) -> None:

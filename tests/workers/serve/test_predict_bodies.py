@@ -24,6 +24,11 @@ def wide(shop: Shop) -> Shop:
     return shop
 
 
+def test_a_text_that_would_eat_the_memory_is_refused_and_a_long_one_is_not(wide: Shop):
+    assert wide.server.post(wide.key, "review", b"a" * 100_000, "text/plain").status_code == 200
+    refused(wide.server.post(wide.key, "review", b"a" * 100_001, "text/plain"), 413, "yours:too-large")
+
+
 @pytest.mark.parametrize("media", ["text/plain", "text/plain; charset=utf-8", 'Text/Plain; charset="UTF-8"'])
 def test_a_text_body_is_the_value_of_the_one_text_column(wide: Shop, media: str):
     for text, label in (("good", "yes"), ("schön", "no"), ("", "no")):
