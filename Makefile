@@ -7,7 +7,7 @@ READY  := $(VENV)/.installed
 PATHS  := PYTHONPATH=platform:.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-fast test-all chaos soak bench-serving bench-serving-install lint format types lock error-pages clean
+.PHONY: help demo up test test-fast test-all chaos soak bench-serving bench-serving-install bench-training bench-training-install lint format types lock error-pages clean
 
 help: ## Print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -39,6 +39,16 @@ bench-serving: $(READY) ## The data plane beside other servers; writes docs/benc
 
 bench-serving-install: $(READY) ## The other servers, each in its own environment under ~/.cache/modelyard-bench
 	@$(PATHS) $(RUN) -m benchmarks.serving.install $(ARGS)
+
+bench-training: $(READY) ## Trained models beside AutoML tools; MODELYARD_BENCH_DATA names a folder of data sets (ARGS="--help")
+	@$(PATHS) $(RUN) -m benchmarks.training.run $(ARGS)
+
+bench-training-install: $(READY) ## The AutoML tools, each in its own environment under ~/.cache/modelyard-bench
+	@$(PATHS) $(RUN) -m benchmarks.training.install $(ARGS)
+
+parity-node: $(READY) ## Fetch ONNX Runtime for Node (npm, pinned) and compare its answers with Python's on every kind of model
+	@sh scripts/install_node_runtime.sh
+	@$(RUN) -m pytest tests/workers/export/test_other_runtime.py -rs
 
 lint: $(READY) ## Style, formatting, import contracts, types
 	@$(VENV)/bin/ruff check .
