@@ -12,10 +12,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.models import Organisation
-from apps.registry import rules
+from apps.registry import edge_bundle, rules
 from apps.registry.models import Model, ModelVersion
 from apps.registry.queries import file_of, models_of, promotion_of, versions_of
 from apps.registry.schemas import MODEL, MODEL_PAGE, VERSION, VERSION_PAGE
+from apps.registry.services.build_edge_bundle import build_edge_bundle
 from apps.rest.file_responses import stored_file
 from apps.rest.paging import page
 from apps.training.representation import shown_time
@@ -71,7 +72,9 @@ class VersionFile(APIView):
     content_negotiation_class = AnyAccept
 
     @extend_schema(
-        operation_id="download_model_version_file", responses={(200, "application/octet-stream"): OpenApiTypes.BINARY}
+        operation_id="download_model_version_file",
+        description="A file of the version, or `edge.zip`: the model with test vectors and offline checks.",
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, version_id: str, name: str) -> HttpResponseBase:
         return _download(request, version_id, name)
@@ -90,7 +93,7 @@ class VersionPaper(APIView):
 
 def _download(request: Request, version_id: str, name: str) -> HttpResponseBase:
     version = _version(request, version_id)
-    found, stored = file_of(version, name)
+    found, stored = (name, build_edge_bundle(version)) if name == edge_bundle.NAME else file_of(version, name)
     suffix = PurePosixPath(found).suffix
     return stored_file(
         request,

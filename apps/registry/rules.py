@@ -8,7 +8,8 @@ from contracts.jobs import StoredFile
 from contracts.manifests import ColumnSpec, EvaluationReport, ModelManifest, ParityCertificate
 
 PACKAGE_FILES = ("model.onnx", "manifest.json", "parity.json", "evaluation.json")
-CONTENT_TYPES = {".json": "application/json", ".onnx": "application/octet-stream"}
+MORE_FILES = ("vectors.json",)  # a version is one without them too; an edge bundle needs them
+CONTENT_TYPES = {".json": "application/json", ".onnx": "application/octet-stream", ".zip": "application/zip"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,9 @@ def check_files(named: Sequence[StoredFile], stored: Mapping[str, StoredFile]) -
             raise EvidenceRefused("ours:export-failed", f"{name} was never put under this fence.")
         if by_name[name].sha256 != stored[name].sha256:
             raise EvidenceRefused("ours:export-failed", f"{name} is not the file that the report names.")
+    for name in MORE_FILES:
+        if name in by_name and (name not in stored or by_name[name].sha256 != stored[name].sha256):
+            raise EvidenceRefused("ours:export-failed", f"{name} is missing or not the file that the report names.")
 
 
 def check_evidence(

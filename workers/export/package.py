@@ -1,4 +1,4 @@
-"""Writes the package of a model version: model.onnx, manifest.json, parity.json, evaluation.json."""
+"""Writes the package of a model version: model.onnx, manifest.json, parity.json, evaluation.json, vectors.json."""
 
 import datetime
 import importlib.metadata
@@ -13,7 +13,7 @@ from contracts.jobs import TrainJob
 from contracts.manifests import EvaluationReport, ModelManifest, OutputMeaning, ParityCertificate, TensorSpec
 from contracts.wire import to_wire
 
-FILES = ("model.onnx", "manifest.json", "parity.json", "evaluation.json")
+FILES = ("model.onnx", "manifest.json", "parity.json", "evaluation.json", "vectors.json")
 LISTED_VERSIONS = ("torch", "lightgbm", "onnx", "onnxruntime", "numpy", "pyarrow", "Pillow")
 
 
@@ -83,10 +83,16 @@ def versions() -> dict[str, str]:
 
 
 def write(
-    folder: Path, raw: bytes, described: ModelManifest, certificate: ParityCertificate, evaluation: EvaluationReport
+    folder: Path,
+    raw: bytes,
+    described: ModelManifest,
+    certificate: ParityCertificate,
+    evaluation: EvaluationReport,
+    vectors: dict[str, Any],
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(raw)
     for name, message in (("manifest", described), ("parity", certificate), ("evaluation", evaluation)):
         text = json.dumps(to_wire(message), indent=1, ensure_ascii=False, allow_nan=False)
         (folder / f"{name}.json").write_text(text, encoding="utf-8")
+    (folder / "vectors.json").write_text(json.dumps(vectors, ensure_ascii=False), encoding="utf-8")

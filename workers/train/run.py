@@ -19,7 +19,7 @@ import torch
 
 from contracts.jobs import TrainJob
 from contracts.wire import from_wire, to_wire
-from workers.export import latency, package, parity
+from workers.export import latency, package, parity, vectors
 from workers.train import seeds
 from workers.train.budget import Budget
 from workers.train.checkpoint import EVERY_S, Checkpoints, newest
@@ -118,7 +118,14 @@ def _travel(context: RunContext, recipe: ModuleType, folder: Path) -> None:
         extra=extra,
     )
     progress.stage("package", 0.99)
-    package.write(folder / "out", raw, described, certificate, report)
+    tests = vectors.of(
+        session,
+        [feed for feed, _ in groups],
+        model_sha256=sha256,
+        tolerance=certificate.tolerance,
+        latency_ms=latency_ms,
+    )
+    package.write(folder / "out", raw, described, certificate, report, tests)
     result = {
         "metrics": report.metrics,
         "baseline": report.baseline,

@@ -34,7 +34,7 @@ LOOK_EVERY_S = 0.25
 STALL_S = 120.0  # a child that says nothing for so long is stuck
 LOSSES_MOST = 2  # deaths of the child before the run is given up
 OVERTIME_SHARE, OVERTIME_S = 1.2, 30.0  # beyond the budget: the child missed its own end
-PACKAGE = ("model.onnx", "manifest.json", "parity.json", "evaluation.json")
+PACKAGE = ("model.onnx", "manifest.json", "parity.json", "evaluation.json", "vectors.json")
 
 
 class Supervisor:

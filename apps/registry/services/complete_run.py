@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from django.db import transaction
 
 from apps.registry.models import ModelVersion
-from apps.registry.rules import PACKAGE_FILES, EvidenceRefused
+from apps.registry.rules import MORE_FILES, PACKAGE_FILES, EvidenceRefused
 from apps.registry.services.register_version import Package, package_of, register_version
 from apps.training.models import Attempt, Run
 from apps.training.services.finish_run import finish_run
@@ -35,7 +35,7 @@ def complete_run(attempt: Attempt, report: RunReport) -> Completion:
             package = package_of(run, report)
         except EvidenceRefused as refused:  # never published, never charged
             report = replace(report, outcome="failed", failure_code=refused.code, failure_detail=refused.detail)
-    run = finish_run(run, attempt, report, keep_files=PACKAGE_FILES if package else ())
+    run = finish_run(run, attempt, report, keep_files=(*PACKAGE_FILES, *MORE_FILES) if package else ())
     version = register_version(run, package) if package else None
     return Completion(run.state, version.id if version else None)
 

@@ -32,7 +32,8 @@ class Package:
 
 def package_of(run: Run, report: RunReport) -> Package:
     """Read and check what the run has put under its fence. Raises EvidenceRefused."""
-    rows = {row.name: row for row in RunFile.objects.filter(run=run, fence=run.fence, name__in=rules.PACKAGE_FILES)}
+    names = (*rules.PACKAGE_FILES, *rules.MORE_FILES)
+    rows = {row.name: row for row in RunFile.objects.filter(run=run, fence=run.fence, name__in=names)}
     stored = {name: StoredFile(name, row.sha256, row.size_bytes) for name, row in rows.items()}
     rules.check_files(report.files, stored)
     manifest, parity = _paper(rows["manifest.json"]), _paper(rows["parity.json"])

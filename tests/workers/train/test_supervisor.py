@@ -81,6 +81,7 @@ def test_a_run_goes_from_claim_to_finish(control: SmallControl, tmp_path: Path) 
         "manifest.json",
         "parity.json",
         "evaluation.json",
+        "vectors.json",
     }
     assert set(control.files["run_1"]) >= {"model.onnx", "manifest.json", "parity.json", "evaluation.json"}
     assert report["compute_seconds"] > 0
