@@ -123,12 +123,12 @@ class QuickRoad:
             return
         head.route, head.expires_at = route, entry.expires_at
 
-    def _live(self, route: Route) -> Live | None:
-        """The deployment that answers, when there is no choice and its model is free to run at once."""
+    def _live(self, head: KnownHead, route: Route) -> Live | None:
+        """The deployment that answers this turn's requests, when its model is free to run at once."""
         state = route.state
-        if len(state.live) != 1 or state.shadows:
+        if not state.live or state.shadows:
             return None
-        live = state.live[0]
+        live = state.choose(head.headers, head.path)
         batcher = live.model.batcher
         if live.model.table is None or (batcher is not None and (batcher.queue or batcher.busy)):
             return None
@@ -144,7 +144,7 @@ class QuickRoad:
         route = head.route
         if route is None or not road.is_well() or (head.expires_at and head.expires_at <= time.time()):
             return None
-        live = self._live(route)
+        live = self._live(head, route)
         rows = self._read(calls)
         if live is None or rows is None or live.model.cost.predicted_ms(len(rows)) > INLINE_MS:
             return None
