@@ -8,11 +8,14 @@ from django.shortcuts import get_object_or_404, render
 from rest_framework.request import Request
 
 from apps.accounts.current_organisation import OrganisationRequest, needs
-from apps.registry import rules
+from apps.registry import edge_bundle, rules
+from apps.registry.evidence_page import certainty_of, curves_shown, label_slices
 from apps.registry.forecast_page import forecast_shown
 from apps.registry.matrix import matrix_of
 from apps.registry.models import ModelVersion
 from apps.registry.queries import evaluation_of, file_of, manifest_of, parity_of, promotion_of, versions_of
+from apps.registry.services.build_edge_bundle import build_edge_bundle
+from apps.registry.threshold_page import picker_of
 from apps.registry.verdict import verdict_of
 from apps.rest.file_responses import stored_file
 from contracts.manifests import EvaluationReport
@@ -21,12 +24,14 @@ from contracts.problems import Problem
 _CLASSES_SHOWN = 20
 _SLICE_METRICS = ("ndcg@10", "hr@10", "recall@20")
 _EXAMPLES_SHOWN = 20
-_TYPES = {"model.onnx": "application/octet-stream"}
+_SUSPECTS_SHOWN = 20
+_TYPES = {"model.onnx": "application/octet-stream", edge_bundle.NAME: "application/zip"}
 _FILES = {
     "model.onnx": ("model", "The model itself: one self-contained ONNX file"),
     "manifest.json": ("manifest", "What goes in, what comes out, where it is from"),
     "evaluation.json": ("evaluation", "Every number on this page"),
     "parity.json": ("parity", "Proof that the file answers like the trained model"),
+    "vectors.json": ("vectors", "Test inputs with the expected answers"),
 }
 
 
@@ -44,6 +49,7 @@ def version_page(request: OrganisationRequest, organisation: str, version_id: st
         "version": version,
         "manifest": manifest_of(version),
         "parity": parity_of(version) if version.parity else None,
+        "has_edge_bundle": "vectors.json" in version.files,
         "files": [
             {"name": name, "words": words, **version.files[name]}
             for name, (_, words) in _FILES.items()
@@ -67,9 +73,21 @@ def _evidence(request: OrganisationRequest, version: ModelVersion, report: Evalu
     return {
         "report": report,
         "verdict": verdict_of(report),
+        "certainty": certainty_of(report),
+        "curves": curves_shown(report),
+        "cuts": label_slices(report),
+        "picker": picker_of(report, request.GET),
+        "suspects": [row | _values_shown(row) for row in report.label_errors[:_SUSPECTS_SHOWN]],
+        "leaks": _leaks(version, report),
         "checks": promotion_of(version) if version.parity else [],
         "metric_rows": [
-            {"name": name, "value": report.metrics[name], "floor": report.baseline.get(name)} for name in names
+            {
+                "name": name,
+                "value": report.metrics[name],
+                "floor": report.baseline.get(name),
+                "interval": report.intervals.get(name, []),
+            }
+            for name in names
         ],
         "matrix": matrix_of(report.classes, report.confusion) if 2 <= len(report.classes) <= _CLASSES_SHOWN else None,
         "importance": [
@@ -81,7 +99,7 @@ def _evidence(request: OrganisationRequest, version: ModelVersion, report: Evalu
         "slices": [
             row | {"cells": [row.get("metrics", {}).get(name) for name in _SLICE_METRICS]} for row in report.slices
         ]
-        if all(name in row.get("metrics", {}) for row in report.slices for name in _SLICE_METRICS)
+        if report.slices and all(name in row.get("metrics", {}) for row in report.slices for name in _SLICE_METRICS)
         else [],
         "slice_metrics": _SLICE_METRICS,
         "interval": report.intervals.get(report.primary_metric, []),
@@ -118,10 +136,18 @@ def _examples(request: OrganisationRequest, report: EvaluationReport) -> list[di
     if "true" in request.GET and "predicted" in request.GET:
         pair = (request.GET["true"], request.GET["predicted"])
         rows = [row for row in rows if (str(row.get("true")), str(row.get("predicted"))) == pair]
-    return [
-        row | _off(row) | {"values_shown": [(name, _shown(value)) for name, value in (row.get("values") or {}).items()]}
-        for row in rows[:_EXAMPLES_SHOWN]
-    ]
+    return [row | _off(row) | _values_shown(row) for row in rows[:_EXAMPLES_SHOWN]]
+
+
+def _values_shown(row: dict[str, Any]) -> dict[str, Any]:
+    return {"values_shown": [(name, _shown(value)) for name, value in (row.get("values") or {}).items()]}
+
+
+def _leaks(version: ModelVersion, report: EvaluationReport) -> list[dict[str, Any]]:
+    """Columns that the check of the data suspects to know the target, and that this model does look at."""
+    used = {row.get("column") for row in report.importance}
+    suspects = version.dataset_version.profile.get("leakage_suspects", [])
+    return [one for one in suspects if one.get("column") in used]
 
 
 def _shown(value: Any) -> Any:
@@ -139,7 +165,7 @@ def _off(row: dict[str, Any]) -> dict[str, Any]:
 @needs("read")
 def download(request: OrganisationRequest, organisation: str, version_id: str, name: str) -> HttpResponseBase:
     version = find_version(request, version_id)
-    found, stored = file_of(version, name)
+    found, stored = (name, build_edge_bundle(version)) if name == edge_bundle.NAME else file_of(version, name)
     return stored_file(
         Request(request),
         stored["storage_key"],
