@@ -41,9 +41,9 @@ def certainty_of(report: EvaluationReport) -> str:
     if not report.gain:
         return ""
     share = report.gain.get("certainty", 0.0)
-    drawn = "every draw" if share >= 1 else f"{share:.1%} of the draws".replace("%", " %")
+    drawn = "all" if share >= 1 else f"{100 * share:.1f} %"
     headline = next((name for name in ("accuracy", "mae") if name in report.intervals), "")
-    words = f"It beats the baseline in {drawn} of the test rows with replacement."
+    words = f"Drawing the test rows anew at random, it beats the baseline in {drawn} of the draws."
     if headline:
         low, high = report.intervals[headline]
         ends = (

@@ -23,8 +23,9 @@ from contracts.problems import Problem
 
 _CLASSES_SHOWN = 20
 _SLICE_METRICS = ("ndcg@10", "hr@10", "recall@20")
-_EXAMPLES_SHOWN = 20
-_SUSPECTS_SHOWN = 20
+_EXAMPLES_SHOWN = 12
+_SUSPECTS_SHOWN = 12
+_VALUES_SHOWN = 6
 _TYPES = {"model.onnx": "application/octet-stream", edge_bundle.NAME: "application/zip"}
 _FILES = {
     "model.onnx": ("model", "The model itself: one self-contained ONNX file"),
@@ -77,7 +78,7 @@ def _evidence(request: OrganisationRequest, version: ModelVersion, report: Evalu
         "curves": curves_shown(report),
         "cuts": label_slices(report),
         "picker": picker_of(report, request.GET),
-        "suspects": [row | _values_shown(row) for row in report.label_errors[:_SUSPECTS_SHOWN]],
+        "suspects": [row | _values_shown(row, report) for row in report.label_errors[:_SUSPECTS_SHOWN]],
         "leaks": _leaks(version, report),
         "checks": promotion_of(version) if version.parity else [],
         "metric_rows": [
@@ -136,11 +137,15 @@ def _examples(request: OrganisationRequest, report: EvaluationReport) -> list[di
     if "true" in request.GET and "predicted" in request.GET:
         pair = (request.GET["true"], request.GET["predicted"])
         rows = [row for row in rows if (str(row.get("true")), str(row.get("predicted"))) == pair]
-    return [row | _off(row) | _values_shown(row) for row in rows[:_EXAMPLES_SHOWN]]
+    return [row | _off(row) | _values_shown(row, report) for row in rows[:_EXAMPLES_SHOWN]]
 
 
-def _values_shown(row: dict[str, Any]) -> dict[str, Any]:
-    return {"values_shown": [(name, _shown(value)) for name, value in (row.get("values") or {}).items()]}
+def _values_shown(row: dict[str, Any], report: EvaluationReport) -> dict[str, Any]:
+    """The columns that matter most to the model first; what is missing is left out."""
+    places = {str(one.get("column")): place for place, one in enumerate(report.importance)}
+    there = [(name, _shown(value)) for name, value in (row.get("values") or {}).items() if value not in (None, "")]
+    there.sort(key=lambda pair: places.get(pair[0], len(places)))
+    return {"values_shown": there[:_VALUES_SHOWN], "values_more": there[_VALUES_SHOWN:]}
 
 
 def _leaks(version: ModelVersion, report: EvaluationReport) -> list[dict[str, Any]]:

@@ -1,12 +1,14 @@
 """The evidence of a version: intervals, slices, curves, suspicious labels and duplicates, on data with known answers."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 
 from contracts.manifests import ColumnSpec
+from tests.workers.train.jobs import zip_bytes
 from workers.train import curves, duplicates, evaluation, label_errors, slicing
-from workers.train.readers import Table
+from workers.train.readers import Table, list_images
 from workers.train.splits import Parts
 from workers.train.tabular_model import Data
 
@@ -108,6 +110,17 @@ def test_test_rows_that_were_learned_from_are_counted() -> None:
     assert (warning["code"], warning["rows"]) == ("duplicates", 3)
     data.truth[0] = 1
     assert {one["code"] for one in duplicates.warnings(data, parts)} == {"duplicates", "conflicts"}
+
+
+def test_images_of_one_size_are_not_taken_for_duplicates(tmp_path: Path) -> None:
+    (tmp_path / "images").write_bytes(zip_bytes(per_class=6))
+    folder = list_images(tmp_path / "images")
+    truth = np.arange(18) // 6
+    data = SimpleNamespace(folder=folder, rows=np.arange(18), truth=truth, classes=["red", "green", "blue"])
+    assert duplicates.warnings(data, Parts(np.arange(1, 17), np.array([17]), np.array([0]))) == []
+    folder.names[0] = folder.names[5]
+    [warning] = duplicates.warnings(data, Parts(np.arange(1, 17), np.array([17]), np.array([0])))
+    assert warning["rows"] == 1
 
 
 def test_every_cell_of_the_confusion_matrix_has_rows_behind_it() -> None:
