@@ -30,6 +30,8 @@ def find_settings(api_key: str | None = None, url: str | None = None, data_url: 
     stored = read_config()
     stored_url = stored.get("url", "")
     address = (url or os.environ.get("MODELYARD_URL") or stored_url or DEFAULT_URL).rstrip("/")
+    if not address.startswith(("http://", "https://")):
+        raise ModelyardError("client:address", f"{address!r} is no address.", fix="Write https://… in full.")
     mine = stored if address == stored_url else {}
     key = api_key or os.environ.get("MODELYARD_API_KEY") or mine.get("api_key", "")
     if not key:

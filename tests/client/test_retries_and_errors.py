@@ -153,10 +153,13 @@ def test_a_broken_event_stream_is_taken_up_where_it_stopped(client, script, run_
     stream = {"Content-Type": "text/event-stream", "Content-Length": "100000"}
     script.answer_with(
         (200, stream, b"retry: 2000\n\n: still here\n\n" + block("running", 1)),
+        said(run_json),
+        problem(503, "ours:busy"),
+        said(run_json),
         (200, {"Content-Type": "text/event-stream"}, block("succeeded", 2) + b"event: end\nid: 2\ndata: {}\n\n"),
     )
     assert [run.state for run in client.runs.events("run_1", reconnect_s=0)] == ["running", "succeeded"]
-    assert script.seen[1].headers["last-event-id"] == "1"
+    assert [seen.headers.get("last-event-id") for seen in script.seen] == [None, None, "1", None, "1"]
 
 
 def test_waiting_ends_when_its_time_is_over(client, script):

@@ -32,6 +32,11 @@ def test_a_stored_key_is_for_its_owner_and_its_address_alone():
         find_settings(url="https://other.example")
 
 
+def test_an_address_without_its_scheme_is_told():
+    with pytest.raises(ModelyardError, match="client:address"):
+        find_settings("k", "localhost:8000")
+
+
 def test_arguments_come_before_the_environment_and_that_before_the_file(monkeypatch):
     write_config(Settings("stored", "http://a.example", "http://data.example"))
     assert find_settings() == Settings("stored", "http://a.example", "http://data.example")

@@ -45,10 +45,10 @@ def _asked(client: Client, asked: Namespace) -> Predictions:
 
 def rows_in(name: str) -> list[dict[str, Any]]:
     """Rows of a file. In CSV, empty cells are left out and numbers are read as numbers."""
-    if name == "-":
-        return [json.loads(line) for line in sys.stdin if line.strip()]
     path = Path(name)
     try:
+        if name == "-":
+            return [json.loads(line) for line in sys.stdin if line.strip()]
         if path.suffix == ".csv":
             with path.open(newline="", encoding="utf-8-sig") as file:
                 return [{k: _cell(v) for k, v in row.items() if k and v} for row in csv.DictReader(file)]

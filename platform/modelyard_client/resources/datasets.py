@@ -7,7 +7,7 @@ from typing import Any
 
 from modelyard_client.answers import Dataset, DatasetVersion
 from modelyard_client.calls import filled
-from modelyard_client.errors import Refused
+from modelyard_client.errors import ModelyardError, Refused
 from modelyard_client.shaping import shaped
 from modelyard_client.transport import Progress, Transport
 from modelyard_client.uploads import Upload
@@ -59,9 +59,14 @@ class Datasets:
         sha256 = upload.sha256()
         home = dataset or self.create(name or Path(upload.name).stem, task=task).id
         form = {"sha256": sha256} | ({"options": json.dumps(options)} if options else {})
-        answer = self._transport.post(
-            f"/datasets/{home}/versions", data=form, files=lambda: {"file": upload.fresh()}, timeout_s=600.0
-        )
+        try:
+            answer = self._transport.post(
+                f"/datasets/{home}/versions", data=form, files=lambda: {"file": upload.fresh()}, timeout_s=600.0
+            )
+        except ModelyardError:
+            if not dataset:
+                self.delete(home)  # an empty data set would be left behind by every refused file
+            raise
         version = shaped(DatasetVersion, answer)
         return self.wait(version, timeout_s=timeout_s) if wait else version
 

@@ -1,6 +1,7 @@
 """Runs: start a training, follow it live, cancel it, read its log."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ import httpx
 
 from modelyard_client.answers import Estimate, LogLine, Run
 from modelyard_client.calls import filled
-from modelyard_client.errors import Refused, error_of_silence
+from modelyard_client.errors import ModelyardError, RateLimited, Refused, ServerFailed, error_of_silence
 from modelyard_client.event_stream import Event, events_in
 from modelyard_client.shaping import shaped
 from modelyard_client.transport import Transport, raise_for
@@ -68,7 +69,7 @@ class Runs:
 
     def events(self, run_id: str, *, timeout_s: float | None = None, reconnect_s: float = 2.0) -> Iterator[Run]:
         """Yield the run on every change until it is over. Broken streams are taken up again where they stopped."""
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        clock = _Clock(timeout_s)
         last_id, silent = "", 0
         while True:
             try:
@@ -79,15 +80,17 @@ class Runs:
                     if event.name == "run":
                         last_id = event.id
                         yield shaped(Run, json.loads(event.data))
-                    if deadline is not None and time.monotonic() > deadline:
-                        raise too_long("the run", timeout_s or 0)
-                if not last_id or self.get(run_id).is_over:
-                    return
-            except httpx.TransportError as error:
+                    clock.check()
+            except (httpx.TransportError, ServerFailed, RateLimited) as error:
                 silent += 1
                 if silent > _SILENT_TRIES:
-                    raise error_of_silence(error, self._transport.address(f"/runs/{run_id}/events")) from error
-                time.sleep(reconnect_s)
+                    address = self._transport.address(f"/runs/{run_id}/events")
+                    raise error if isinstance(error, ModelyardError) else error_of_silence(error, address) from error
+            clock.check()
+            if (now := self.get(run_id)).is_over:
+                yield now
+                return
+            time.sleep(reconnect_s)
 
     def wait(
         self, run_id: str, *, timeout_s: float = 24 * 3600.0, progress: Callable[[Run], None] | None = None
@@ -131,6 +134,17 @@ class Runs:
             raise_for(response)
             if response.status_code != 204:
                 yield from events_in(response.iter_lines())
+
+
+class _Clock:
+    def __init__(self, timeout_s: float | None) -> None:
+        self._timeout_s = timeout_s
+        self._deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
+
+    def check(self) -> None:
+        """Raise WaitedTooLong once the time is over."""
+        if time.monotonic() > self._deadline:
+            raise too_long("the run", self._timeout_s or 0)
 
 
 def _wish(
