@@ -56,7 +56,9 @@ def _ets(values: np.ndarray, job: Job) -> tuple[Any, Any]:
             best = fitted
 
     def forecast() -> pd.DataFrame:
-        found = best.get_prediction(start=len(values), end=len(values) + job.horizon - 1, random_state=job.seed)
+        found = best.get_prediction(
+            start=len(values), end=len(values) + job.horizon - 1, rng=np.random.default_rng(job.seed)
+        )
         table = found.summary_frame(alpha=1 - SHARE)
         return pd.DataFrame(
             {"prediction": table["mean"], "lower": table["pi_lower"], "upper": table["pi_upper"]}
