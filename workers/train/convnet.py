@@ -1,7 +1,11 @@
 """A small convolutional network for tiny images, trained from scratch; the kept weights are a moving average.
 
+The learning rate rises and falls once over the planned rounds; how many fit is measured in the first steps and kept.
+
 As in networks.py every random choice depends on (seed, key, round) alone, so a resumed fit repeats bitwise.
 """
+
+import math
 
 import numpy as np
 import torch
@@ -9,17 +13,24 @@ from torch import Tensor, nn
 
 from workers.train import seeds
 from workers.train.adam import Adam
-from workers.train.budget import Slice
+from workers.train.budget import Slice, Stopwatch
 from workers.train.checkpoint import Saved
 from workers.train.context import RunContext
 
 MEAN, SPREAD = 127.5, 127.5
-LEARNING_RATE = 3e-3
+LEARNING_RATE = 4e-3  # at its highest
+LEAST_RATE = 1e-5
+WARM_SHARE = 0.2  # of the steps: the rate rises
+AGAIN_SHARE = 0.3  # of the highest rate, where trained weights are trained on
 WEIGHT_DECAY = 1e-2
 DROPOUT = 0.3
 BATCH = 64
 MOST_ROUNDS = 60
-PATIENCE = 10
+PATIENCE = 15
+PLANS = (60, 42, 30, 21, 15, 10, 7, 5, 3)  # rounds; coarse, so that a busy moment rarely changes the plan
+MEASURED_STEPS = 4  # after one that only prepares
+PLAN_SLACK = 1.15
+TURN, STRETCH = math.radians(12), 0.12
 ROUND_BATCHES = 200
 AVERAGE_DECAY = 0.99
 SMOOTHING = 0.03  # of labels: keeps a small network from being sure of everything
@@ -63,7 +74,9 @@ class _Training:
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # half again as fast on CPU
         if start is not None:
             self.network.load_state_dict(start)
-        self.optimiser = Adam(list(self.network.parameters()), LEARNING_RATE, WEIGHT_DECAY)
+        self.highest_rate = LEARNING_RATE * (1.0 if start is None else AGAIN_SHARE)
+        self.planned = 0  # rounds
+        self.optimiser = Adam(list(self.network.parameters()), self.highest_rate, WEIGHT_DECAY)
         self.average = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
         self.best = dict(self.average)
         self.round, self.batches, self.best_round, self.best_loss = 0, 0, 0, float("inf")
@@ -74,6 +87,7 @@ class _Training:
     def as_saved(self) -> Saved:
         facts = {
             "round": self.round,
+            "planned": self.planned,
             "batches": self.batches,
             "best_round": self.best_round,
             "best_loss": self.best_loss,
@@ -102,6 +116,33 @@ class _Training:
             for index, one in group(prefix).items():
                 moments[int(index)].copy_(one)  # keeps the memory layout of the weight
 
+    def plan(self, pixels: Tensor, truth: Tensor, most: int, time: Slice) -> None:
+        """Time a few steps, undo them, and settle how many rounds there will be."""
+        if self.planned:
+            return
+        state = {name: value.clone() for name, value in self.network.state_dict().items()}
+        rows = torch.arange(min(BATCH, len(pixels)))
+        self.network.train()
+        self._forward(pixels[rows], truth[rows]).backward()
+        watch = Stopwatch()
+        for _ in range(MEASURED_STEPS):
+            self._forward(_moved(pixels[rows], np.random.default_rng(0)), truth[rows]).backward()
+        steps = min(ROUND_BATCHES, -(-len(pixels) // BATCH))
+        round_s = watch.seconds() / MEASURED_STEPS * steps * PLAN_SLACK
+        for weight in self.optimiser.weights:
+            weight.grad = None
+        self.network.load_state_dict(state)
+        left_s = max(0.0, time.seconds - time.used_s())
+        self.planned = next((one for one in (most, *PLANS) if one <= most and one * round_s <= left_s), PLANS[-1])
+
+    def _rate(self, steps_per_round: int) -> float:
+        """Rises over the first fifth of the planned steps, then falls along a cosine."""
+        done = min(1.0, self.batches / max(1, self.planned * steps_per_round))
+        if done < WARM_SHARE:
+            return max(LEAST_RATE, self.highest_rate * done / WARM_SHARE)
+        fallen = (done - WARM_SHARE) / (1 - WARM_SHARE)
+        return max(LEAST_RATE, self.highest_rate * 0.5 * (1 + math.cos(math.pi * fallen)))
+
     def run_round(self, pixels: Tensor, truth: Tensor, time: Slice) -> tuple[float, bool]:
         rounds_per_epoch = max(1, -(-len(pixels) // (BATCH * ROUND_BATCHES)))
         epoch, part = divmod(self.round, rounds_per_epoch)
@@ -114,16 +155,20 @@ class _Training:
         total = 0.0
         for at in starts:
             rows = torch.from_numpy(mine[at : at + BATCH])
-            total += self._step(_shifted(pixels[rows], random), truth[rows])
+            self.optimiser.learning_rate = self._rate(len(starts))
+            total += self._step(_moved(pixels[rows], random), truth[rows])
             self.run.progress.alive()
             if time.is_over():
                 return total, False
         self.round += 1
         return total / len(starts), True
 
-    def _step(self, pixels: Tensor, truth: Tensor) -> float:
+    def _forward(self, pixels: Tensor, truth: Tensor) -> Tensor:
         out = self.network(scaled(pixels).to(self.run.device, memory_format=torch.channels_last))
-        loss = nn.functional.cross_entropy(out, truth.to(self.run.device), label_smoothing=SMOOTHING)
+        return nn.functional.cross_entropy(out, truth.to(self.run.device), label_smoothing=SMOOTHING)
+
+    def _step(self, pixels: Tensor, truth: Tensor) -> float:
+        loss = self._forward(pixels, truth)
         loss.backward()
         self.optimiser.step()
         self.batches += 1
@@ -135,13 +180,18 @@ class _Training:
         return float(loss.detach())
 
 
-def _shifted(pixels: Tensor, random: np.random.Generator) -> Tensor:
-    """The batch moved by up to 1/12 of its side in each direction: classes rarely depend on the exact place."""
-    reach = max(1, pixels.shape[2] // 12)
-    down, right = (int(one) for one in random.integers(-reach, reach + 1, size=2))
-    padded = nn.functional.pad(pixels.float(), (reach, reach, reach, reach), mode="replicate")
-    height, width = pixels.shape[2:]
-    return padded[:, :, reach + down : reach + down + height, reach + right : reach + right + width]
+def _moved(pixels: Tensor, random: np.random.Generator) -> Tensor:
+    """Each image turned by up to 12 degrees, stretched by up to 12 % and moved by up to 1/12 of its side.
+
+    Never mirrored: letters, digits and arrows change their meaning.
+    """
+    drawn = torch.from_numpy(random.uniform(-1, 1, (len(pixels), 5)).astype(np.float32))
+    turn, wide, high, right, down = drawn.unbind(1)
+    cos, sin = torch.cos(turn * TURN), torch.sin(turn * TURN)
+    wide, high = 1 + STRETCH * wide, 1 + STRETCH * high
+    rows = [torch.stack([cos * wide, -sin * high, right / 6], 1), torch.stack([sin * wide, cos * high, down / 6], 1)]
+    grid = nn.functional.affine_grid(torch.stack(rows, 1), list(pixels.shape), align_corners=False)
+    return nn.functional.grid_sample(pixels.float(), grid, padding_mode="border", align_corners=False)
 
 
 def fit_convnet(
@@ -161,7 +211,8 @@ def fit_convnet(
     pixels, truth = fit[0], torch.from_numpy(fit[1])
     training = _Training(run, key, pixels.shape[2], classes, start)
     kept = build(pixels.shape[2], classes).to(run.device)
-    while training.round < rounds:
+    training.plan(pixels, truth, rounds, time)
+    while training.round < training.planned:
         loss, is_whole = training.run_round(pixels, truth, time)
         if valid is None:
             training.best, training.best_round = {k: v.clone() for k, v in training.average.items()}, training.round
