@@ -1,16 +1,20 @@
 """The client and the command against the whole running platform; the notebook's training is the one they share."""
 
 import asyncio
+import io
 import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from modelyard_client import AsyncClient, Client, Conflict, Invalid, NotAuthenticated, NotFound, Refused
+from modelyard_client.commands.main import main
 from tests.road import EXAMPLES, penguin_rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -49,15 +53,46 @@ def notebook(environment) -> dict[str, Any]:
     return names
 
 
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(scope="module")
+def outside(environment, notebook):
+    """Run the command in a process of its own, as a shell does."""
+
+    def run(*arguments: str) -> Done:
+        done = subprocess.run(
+            [sys.executable, "-m", "modelyard_client", *arguments],
+            cwd=EXAMPLES, env=os.environ | environment | {"PYTHONPATH": str(ROOT / "platform")},
+            capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
 @pytest.fixture(scope="module")
 def command(environment, notebook):
-    def run(*arguments: str, typed: str = "", without: str = "") -> subprocess.CompletedProcess[str]:
-        outside = os.environ | environment | {"PYTHONPATH": str(ROOT / "platform")}
-        return subprocess.run(
-            [sys.executable, "-m", "modelyard_client", *arguments],
-            cwd=EXAMPLES, env={name: value for name, value in outside.items() if name != without},
-            input=typed, capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
+    """Run the command in this process: the same code, without Python's start."""
+
+    def run(*arguments: str, typed: str = "", without: str = "") -> Done:
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            if without:
+                patch.delenv(without)
+            patch.chdir(EXAMPLES)
+            patch.setattr(sys, "stdin", io.StringIO(typed))
+            try:
+                code = main(arguments)
+            except SystemExit as end:  # argparse
+                code = int(end.code or 0)
+        return Done(code, out.getvalue(), err.getvalue())
 
     return run
 
@@ -153,9 +188,11 @@ def test_login_remembers_the_key_so_that_nothing_else_is_needed(command, account
     assert stored.stat().st_mode & 0o077 == 0
 
 
-def test_one_command_goes_from_a_file_to_an_answer(command, told):
-    made = told("train", "penguins/train.csv", "--target", "species", "--budget", "10", "--families", "linear",
-                "--deploy", "penguins-command")  # fmt: skip
+def test_one_command_goes_from_a_file_to_an_answer(outside, command, told):
+    done = outside("train", "penguins/train.csv", "--target", "species", "--budget", "10", "--families", "linear",
+                   "--deploy", "penguins-command", "--json")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
     assert made["run"]["state"] == "succeeded"
     assert made["endpoint"]["state"] == "ready"
     answer = told("predict", "penguins-command", "--rows", "penguins/test.csv")
@@ -199,5 +236,6 @@ def test_people_get_tables_and_exit_codes_tell_what_happened(command):
     assert command("upload", "no-such-file.csv").returncode == 3
     assert command("whoami", "--url", "http://127.0.0.1:9").returncode == 5
     assert command("predict", "penguins-command").returncode == 2
-    image = command("predict", "penguins-command", "--image", "README.md")
+    image = command("predict", "penguins-command", "--image", "the_road.ipynb", "--json")
     assert image.returncode == 3
+    assert json.loads(image.stderr)["error"]["code"] == "client:image-unknown"
