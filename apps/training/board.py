@@ -41,8 +41,21 @@ def board_of(run: Run) -> Board:
         for row in rows
         if headline and row.latency_ms is not None and headline in row.metrics
     ]
+    _mark_frontier(board.points, higher_is_better=headline in (*_HIGHER_IS_BETTER, "accuracy"))
     board.curves = _curves(run)
     return board
+
+
+def _mark_frontier(points: list[dict[str, Any]], *, higher_is_better: bool) -> None:
+    """`on_frontier`: no other candidate is both at least as quick and at least as good, and better in one of the two."""
+    sign = 1 if higher_is_better else -1
+    for one in points:
+        one["on_frontier"] = not any(
+            other["latency_ms"] <= one["latency_ms"]
+            and sign * other["score"] >= sign * one["score"]
+            and (other["latency_ms"], other["score"]) != (one["latency_ms"], one["score"])
+            for other in points
+        )
 
 
 def _curves(run: Run) -> list[dict[str, Any]]:

@@ -29,8 +29,8 @@ def warnings(data: Any, parts: Parts) -> list[dict[str, Any]]:
             {
                 "code": "duplicates",
                 "rows": count,
-                "message": f"{count:,} of {len(parts.test):,} test {what} ({100 * share:.1f} %) also lie among the {what} that "
-                "were learned from, equal in every input. For those the test measures memory, not insight.",
+                "message": f"{count:,} of {len(parts.test):,} test {what} ({100 * share:.1f} %) also lie among "
+                f"the {what} that were learned from, equal in every input. For those the test measures memory.",
             }
         )
     conflicts = _conflicts(keys, data.truth) if data.classes else 0
@@ -64,7 +64,7 @@ def _keys(data: Any) -> np.ndarray | None:
 
 
 def _image_keys(path: Path, names: list[str]) -> np.ndarray | None:
-    """Digests of the files. The checksums of the ZIP will not do: PNG files of one size share theirs by construction."""
+    """Digests of the files. The ZIP's checksums will not do: PNG files of one size often share theirs."""
     with zipfile.ZipFile(path) as archive:
         if sum(archive.getinfo(name).file_size for name in names) > IMAGE_BYTES_MOST:
             return None

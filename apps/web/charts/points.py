@@ -51,7 +51,7 @@ def calibration(points: Sequence[Mapping[str, float]]) -> SafeString:
 
 
 def trade(points: Sequence[Mapping[str, Any]], metric: str) -> SafeString:
-    """Candidates by milliseconds per row and by score; the best one is filled."""
+    """Candidates by milliseconds per row and by score; a line joins those that none beats in both, the chosen one is green."""
     if len(points) < 2:
         return SafeString("")
     width, height, left, bottom = 420, 240, 56, 200
@@ -84,5 +84,8 @@ def trade(points: Sequence[Mapping[str, Any]], metric: str) -> SafeString:
         [(x.place(m), bottom + 18, amount(m)) for m in x_marks],
     )
     title = format_html('<text x="{}" y="{}" text-anchor="middle">ms per row</text>', (left + width) / 2, height - 4)
-    inside = grid(y, y_marks, left, width - 30) + below + drawn + title
+    ends = sorted((p for p in points if p.get("on_frontier")), key=lambda p: p["latency_ms"])
+    line = " ".join(f"{x.place(p['latency_ms'])},{y.place(p['score'])}" for p in ends)
+    frontier = format_html('<polyline class="line line-2" points="{}"/>', line) if len(ends) > 1 else SafeString("")
+    inside = grid(y, y_marks, left, width - 30) + below + frontier + drawn + title
     return frame(width, height, "Quality against speed", mark_safe(inside))

@@ -1,4 +1,4 @@
-"""The evidence of a version: intervals, slices, curves, suspicious labels and duplicates, on data with known answers."""
+"""The evidence of a version: intervals, slices, curves, suspicious labels, duplicates; on data with known answers."""
 
 from pathlib import Path
 from types import SimpleNamespace
