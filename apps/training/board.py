@@ -47,7 +47,7 @@ def board_of(run: Run) -> Board:
 
 
 def _mark_frontier(points: list[dict[str, Any]], *, higher_is_better: bool) -> None:
-    """`on_frontier`: no other candidate is both at least as quick and at least as good, and better in one of the two."""
+    """`on_frontier`: no other candidate is at least as quick and as good, and better in one of them."""
     sign = 1 if higher_is_better else -1
     for one in points:
         one["on_frontier"] = not any(

@@ -51,7 +51,7 @@ def calibration(points: Sequence[Mapping[str, float]]) -> SafeString:
 
 
 def trade(points: Sequence[Mapping[str, Any]], metric: str) -> SafeString:
-    """Candidates by milliseconds per row and by score; a line joins those that none beats in both, the chosen one is green."""
+    """Candidates by milliseconds per row and score; a line joins those that none beats in both, the best is green."""
     if len(points) < 2:
         return SafeString("")
     width, height, left, bottom = 420, 240, 56, 200
