@@ -192,3 +192,20 @@ def run_json() -> dict[str, object]:
             "progress": 0, "stage": "", "eta_seconds": None, "queue": None, "budget_seconds": 1, "max_cost_micros": 1,
             "cost_micros": 0, "currency": "EUR", "candidates": [], "metrics": {}, "baseline": {}, "energy_wh": 0,
             "error": None, "model_version": None, "created_at": "2026-01-01T00:00:00Z"}  # fmt: skip
+
+
+def test_texts_and_images_go_in_the_bodies_that_the_data_plane_takes(client, script, tmp_path):
+    png, jpeg = b"\x89PNG\r\n\x1a\n one", b"\xff\xd8 two"
+    picture = tmp_path / "seven.png"
+    picture.write_bytes(png)
+    script.answer_with(said(ANSWER))
+    client.predict.text("e", "schön")
+    client.predict.images("e", [picture])
+    client.predict.images("e", [picture, jpeg])
+    client.predict.texts("e", ["a", "b"], column="review")
+    kinds = [seen.headers["content-type"].split(";")[0] for seen in script.seen]
+    assert kinds == ["text/plain", "image/png", "multipart/form-data", "application/json"]
+    text, one, both, rows = (seen.body for seen in script.seen)
+    assert (text.decode(), one) == ("schön", png)
+    assert both.index(png) < both.index(jpeg)
+    assert json.loads(rows) == {"rows": [{"review": "a"}, {"review": "b"}]}
