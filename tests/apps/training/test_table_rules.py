@@ -45,3 +45,11 @@ def test_a_regression_has_no_metric_of_labels() -> None:
     refusal = refusal_of_options("tabular_regression", {"metric": "f1"}, COLUMNS)
     assert refusal is not None
     assert refusal.location == "options.metric"
+
+
+@pytest.mark.parametrize("threshold", [0, 1, 1.5, "0.3", True, None])
+def test_a_threshold_lies_between_0_and_1(threshold: object) -> None:
+    refusal = refusal_of_options("tabular_classification", {"threshold": threshold}, COLUMNS)
+    assert refusal
+    assert refusal.location == "options.threshold"
+    assert refusal_of_options("tabular_classification", {"threshold": 0.3}, COLUMNS) is None
