@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def run_peer(
             "task": bench_set.task,
         }
         job |= {"target": bench_set.target, "metric": bench_set.metric, "budget_s": budget_s, "seed": seed}
-        job |= {"horizon": bench_set.horizon, "season": bench_set.season}
+        job |= {"horizon": bench_set.horizon, "season": bench_set.season, "started_at": time.time()}
         (work / "job.json").write_text(json.dumps(job))
         script = ENVIRONMENTS.lists / f"with_{contender.script}.py"
         command = [str(ENVIRONMENTS.python_of(environment)), str(script), str(work / "job.json")]

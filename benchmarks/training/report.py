@@ -27,6 +27,7 @@ class Line:
     value: float | None
     rank: float
     used_s: float = 0.0
+    wall_s: float = 0.0  # with the start of the process
     latency_ms: float = 0.0
     model_bytes: float = 0.0
     ece: float | None = None
@@ -104,6 +105,7 @@ def _line(bench_set: BenchSet, results: list[Result]) -> Line:
         statistics.median(result.figures[bench_set.metric] for result in good),
         rank=0,
         used_s=used_s,
+        wall_s=max(result.facts["wall_s"] for result in good),
         latency_ms=statistics.median(result.facts["latency_ms"] for result in good),
         model_bytes=statistics.median(result.facts["model_bytes"] for result in good),
         ece=statistics.median(eces) if eces else None,
@@ -140,7 +142,7 @@ def quality_table(one: KindReport) -> list[list[str]]:
 
 def cost_table(one: KindReport) -> list[list[str]]:
     """A row per contender: time, latency, size and calibration, as medians over the sets."""
-    rows = [["contender", "longest s", "over budget", "one row, ms", "model, MB", "ECE"]]
+    rows = [["contender", "longest s", "with start, s", "over budget", "one row, ms", "model, MB", "ECE"]]
     for name in one.contenders:
         lines = one.of(name)
         if not lines:
@@ -150,6 +152,7 @@ def cost_table(one: KindReport) -> list[list[str]]:
             [
                 TITLES[name],
                 f"{max(line.used_s for line in lines):.1f}",
+                f"{max(line.wall_s for line in lines):.1f}",
                 f"{sum(line.over_budget for line in lines)} of {len(lines)}",
                 f"{statistics.median(line.latency_ms for line in lines):.2f}",
                 f"{statistics.median(line.model_bytes for line in lines) / 1e6:.2f}",

@@ -19,7 +19,9 @@ class Result:
     at: str
     load: float  # average of the machine just before
     figures: dict[str, float] = field(default_factory=dict)
-    facts: dict[str, Any] = field(default_factory=dict)  # used_s, predict_s, latency_ms, model_bytes, versions, note
+    facts: dict[str, Any] = field(
+        default_factory=dict
+    )  # used_s, wall_s, predict_s, latency_ms, model_bytes, versions, note
     failure: str = ""
 
     @property
