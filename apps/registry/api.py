@@ -74,6 +74,7 @@ class VersionFile(APIView):
     @extend_schema(
         operation_id="download_model_version_file",
         description="A file of the version, or `edge.zip`: the model with test vectors and offline checks.",
+        parameters=[OpenApiParameter("precision", str, description="of edge.zip: fp32 or, where kept, int8")],
         responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, version_id: str, name: str) -> HttpResponseBase:
@@ -93,7 +94,10 @@ class VersionPaper(APIView):
 
 def _download(request: Request, version_id: str, name: str) -> HttpResponseBase:
     version = _version(request, version_id)
-    found, stored = (name, build_edge_bundle(version)) if name == edge_bundle.NAME else file_of(version, name)
+    if name == edge_bundle.NAME:
+        found, stored = name, build_edge_bundle(version, request.query_params.get("precision", "fp32"))
+    else:
+        found, stored = file_of(version, name)
     suffix = PurePosixPath(found).suffix
     return stored_file(
         request,

@@ -8,7 +8,8 @@ from contracts.jobs import StoredFile
 from contracts.manifests import ColumnSpec, EvaluationReport, ModelManifest, ParityCertificate
 
 PACKAGE_FILES = ("model.onnx", "manifest.json", "parity.json", "evaluation.json")
-MORE_FILES = ("vectors.json",)  # a version is one without them too; an edge bundle needs them
+MORE_FILES = ("vectors.json", "model.int8.onnx", "vectors.int8.json")  # a version is one without them too
+PRECISIONS = {"fp32": ("model.onnx", "vectors.json"), "int8": ("model.int8.onnx", "vectors.int8.json")}
 CONTENT_TYPES = {".json": "application/json", ".onnx": "application/octet-stream", ".zip": "application/zip"}
 
 

@@ -14,12 +14,16 @@ import hashlib
 import json
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import onnx
+import onnxruntime
 import torch
 
 from contracts.jobs import TrainJob
+from contracts.manifests import ParityCertificate
 from contracts.wire import from_wire, to_wire
-from workers.export import latency, package, parity, vectors
+from workers.export import latency, package, parity, variants, vectors
 from workers.train import seeds
 from workers.train.budget import Budget
 from workers.train.checkpoint import EVERY_S, Checkpoints, newest
@@ -27,6 +31,7 @@ from workers.train.context import RunContext
 from workers.train.failures import OurFailure, UserFailure
 from workers.train.progress import Progress
 from workers.train.recipes import answers, embedding, forecasting, images, recommendation, tabular, texts
+from workers.train.splits import Parts
 
 RECIPES: dict[str, ModuleType] = {
     "tabular_classification": tabular,
@@ -83,23 +88,14 @@ def _travel(context: RunContext, recipe: ModuleType, folder: Path) -> None:
     report = recipe.evaluate(context, data, fitted, parts)
 
     progress.stage("export", 0.92, state="exporting", eta_seconds=context.budget.left_s())
-    try:
-        model = fitted.to_onnx()
-        raw = package.serialise(model)
-        session = parity.open_session(raw)
-    except Exception as error:
-        raise OurFailure("ours:export-failed", f"{type(error).__name__}: {error}"[:500]) from error
+    model, raw, session = _exported(fitted)
     sha256 = hashlib.sha256(raw).hexdigest()
     progress.stage("parity", 0.95)
     groups = fitted.parity_groups(parts.test[: parity.MOST_ROWS])
-    certificate = parity.certify(
-        session, groups, reference_name=fitted.reference_name, model_sha256=sha256, tolerance=fitted.tolerance
-    )
-    if not certificate.passed:
-        worst, limit = certificate.max_abs_difference, certificate.tolerance
-        facts = f"max difference {worst:.3g} (limit {limit:.3g}), {certificate.label_flips} labels differ"
-        raise OurFailure("ours:parity-failed", facts)
+    certificate = _certified(fitted, session, groups, sha256)
     latency_ms = latency.one_row_ms(session, groups[0][0])
+
+    _try_variant(context, fitted, parts, (model, session), latency_ms, folder / "out")
 
     progress.stage("importance", 0.97)
     time = context.budget.slice(0.5, of_s=min(2 * IMPORTANCE_MOST_S, max(0.0, context.budget.left_s())))
@@ -132,3 +128,43 @@ def _travel(context: RunContext, recipe: ModuleType, folder: Path) -> None:
         "candidates": [to_wire(one) for one in progress.candidates.values()],
     }
     (folder / "result.json").write_text(json.dumps(result))
+
+
+def _exported(fitted: Any) -> tuple[onnx.ModelProto, bytes, onnxruntime.InferenceSession]:
+    try:
+        model = fitted.to_onnx()
+        raw = package.serialise(model)
+        return model, raw, parity.open_session(raw)
+    except Exception as error:
+        raise OurFailure("ours:export-failed", f"{type(error).__name__}: {error}"[:500]) from error
+
+
+def _certified(
+    fitted: Any, session: onnxruntime.InferenceSession, groups: list[tuple[parity.Feed, Any]], sha256: str
+) -> ParityCertificate:
+    certificate = parity.certify(
+        session, groups, reference_name=fitted.reference_name, model_sha256=sha256, tolerance=fitted.tolerance
+    )
+    if not certificate.passed:
+        worst, limit = certificate.max_abs_difference, certificate.tolerance
+        facts = f"max difference {worst:.3g} (limit {limit:.3g}), {certificate.label_flips} labels differ"
+        raise OurFailure("ours:parity-failed", facts)
+    return certificate
+
+
+def _try_variant(
+    context: RunContext,
+    fitted: Any,
+    parts: Parts,
+    exported: tuple[onnx.ModelProto, onnxruntime.InferenceSession],
+    latency_ms: float,
+    out: Path,
+) -> None:
+    variants.try_int8(
+        *exported,
+        lambda count: [feed for feed, _ in fitted.parity_groups(parts.valid[:count])],
+        out,
+        latency_ms=latency_ms,
+        left_s=context.budget.left_s() / 3,
+        show=context.progress.candidate,
+    )

@@ -35,6 +35,7 @@ STALL_S = 120.0  # a child that says nothing for so long is stuck
 LOSSES_MOST = 2  # deaths of the child before the run is given up
 OVERTIME_SHARE, OVERTIME_S = 1.2, 30.0  # beyond the budget: the child missed its own end
 PACKAGE = ("model.onnx", "manifest.json", "parity.json", "evaluation.json", "vectors.json")
+VARIANT = ("model.int8.onnx", "vectors.int8.json")  # only where rounding the weights costs little
 
 
 class Supervisor:
@@ -229,7 +230,11 @@ class Attempt:
         }
         (out / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False))
         self._pulse.update(stage="upload")
-        return [self._control.put_file(out / name, name) for name in PACKAGE]
+        return [self._control.put_file(out / name, name) for name in (*PACKAGE, *VARIANT) if self._is_there(out, name)]
+
+    @staticmethod
+    def _is_there(out: Path, name: str) -> bool:
+        return name in PACKAGE or (out / name).exists()
 
     def _finish(self, report: RunReport) -> None:
         """Report until control has heard it; a stale fence after a lost answer means that it has."""

@@ -169,6 +169,12 @@ def test_a_second_request_gets_the_same_bytes_and_a_known_one_none(credit: Peopl
     assert get(credit, address, **{"If-None-Match": first["ETag"]}).status_code == 304
 
 
+def test_without_a_variant_that_passed_its_gate_there_is_no_int8_bundle(credit: People, version: ModelVersion) -> None:
+    address = f"model-versions/{version.id}/files/edge.zip"
+    assert get(credit, f"{address}?precision=int8").status_code == 404
+    assert get(credit, f"{address}?precision=int4").status_code == 422
+
+
 def test_a_stranger_gets_no_bundle_and_an_old_version_has_none(credit: People, version: ModelVersion) -> None:
     address = f"model-versions/{version.id}/files/edge.zip"
     assert get(credit, address, stranger=True).status_code == 404
