@@ -255,7 +255,8 @@ class QuickRoad:
             for part in parts:
                 self._give_back(part)
                 for call in part.calls:
-                    self._server.refuse(call.as_call(), Refused("ours:metering-unavailable", retry_after_s=1))
+                    if not call.connection.closed:
+                        self._server.refuse(call.as_call(), Refused("ours:metering-unavailable", retry_after_s=1))
             return
         now_s = monotonic()
         for part in parts:
