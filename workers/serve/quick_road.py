@@ -97,15 +97,20 @@ class QuickRoad:
             calls, head.waiting = head.waiting[:MOST_AT_ONCE], head.waiting[MOST_AT_ONCE:]
             if head.waiting:
                 self._await_turn(head)
-            part = self._admit(head, calls)
+            try:
+                part = self._admit(head, calls)
+            except Exception:
+                log.exception("requests failed before admission")
+                part = None
             if part is None:
                 self._take_general_road(calls)
             else:
                 parts.setdefault(part.live.model, []).append(part)
         for model, together in parts.items():
             entries = self._run(model, together)
-            if entries is not None:
-                self._write(together, entries)
+            lines = entries and self._compose(together, entries)
+            if lines:
+                self._journal.append(lines, self._journalled, together)
 
     # authenticate
 
@@ -227,8 +232,20 @@ class QuickRoad:
 
     # journal
 
-    def _write(self, parts: list[Part], entries: list[bytes]) -> None:
-        """Usage record and answer of every request; the answers leave when all records are on the disk."""
+    def _compose(self, parts: list[Part], entries: list[bytes]) -> list[bytes] | None:
+        """The usage record of every request; its answer is made too, and leaves when all records are on the disk."""
+        try:
+            return self._lines(parts, entries)
+        except Exception:  # nothing is written yet: nobody pays for an answer that could not be made
+            log.exception("answers could not be encoded")
+        for part in parts:
+            self._give_back(part)
+            for call in part.calls:
+                if not call.connection.closed:
+                    self._server.refuse(call.as_call(), Refused("ours:internal"))
+        return None
+
+    def _lines(self, parts: list[Part], entries: list[bytes]) -> list[bytes]:
         lines: list[bytes] = []
         at = 0
         at_us = time.time_ns() // 1000
@@ -246,7 +263,7 @@ class QuickRoad:
                 self._requests += 1
                 lines.append(texts.line(usage_id, call.units))
                 call.out = texts.answer(usage_id, call.units, entry, b"%b%x" % (self._request_prefix, self._requests))
-        self._journal.append(lines, self._journalled, parts)
+        return lines
 
     # answer
 
