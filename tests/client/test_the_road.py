@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,7 +141,9 @@ def test_many_questions_at_once_from_an_event_loop(notebook, environment, client
             answers = await asyncio.gather(*(asking.predict("penguins-notebook", [row]) for row in rows[:10]))
             return [answer.labels[0] for answer in answers]
 
-    assert asyncio.run(ask()) == client.predict("penguins-notebook", rows[:10]).labels
+    with ThreadPoolExecutor(1) as thread:  # where no other test's event loop runs
+        answers = thread.submit(asyncio.run, ask()).result()
+    assert answers == client.predict("penguins-notebook", rows[:10]).labels
 
 
 def test_mistakes_are_told_by_their_kind(notebook, client, environment):
