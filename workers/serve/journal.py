@@ -23,6 +23,7 @@ SEGMENT_BYTES = 16 * 1024 * 1024
 PROBE_S = 0.5
 PROBE_BYTES = 64 * 1024
 INLINE_MOST_S = 0.0015  # a disk that syncs faster than this is waited for; handing over to a thread would cost more
+FEW = 4  # lines; with more, the loop has better things to do than to wait for the disk
 SMOOTH = 0.1  # weight of the newest sync in the running mean
 
 
@@ -45,8 +46,8 @@ def frame(payload: bytes) -> bytes:
 class Journal:
     """`append` from the event loop; `done(ok, calls)` is called there, at once or later.
 
-    On a quick disk the loop itself writes and syncs: everything that arrived meanwhile makes the next group. On a slow
-    one a thread does, so that only answers wait for the disk.
+    Few lines on a quick disk are written and synced by the loop itself: handing them over would take longer. Else a
+    thread does it, so that only answers wait for the disk; what arrives meanwhile makes the next group.
     """
 
     def __init__(self, folder: Path, call_soon_threadsafe: Callable[..., Any], *, sync: bool = True) -> None:
@@ -67,7 +68,7 @@ class Journal:
         self._thread.start()
 
     def append(self, lines: list[bytes], done: Callable[[bool, Any], None], calls: Any) -> None:
-        if self._handed_over == 0 and self.healthy and self._sync_s < INLINE_MOST_S:
+        if len(lines) <= FEW and self._handed_over == 0 and self.healthy and self._sync_s < INLINE_MOST_S:
             ok = self._commit(lines)
             if not ok:
                 self._hand_over([], _nothing, ())  # wakes the thread, which looks when the disk is well again
