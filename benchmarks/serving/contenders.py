@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from benchmarks.serving.asks import Ask, make_ask
-from benchmarks.serving.install import PEERS, missing, python_of
+from benchmarks.serving.install import ENVIRONMENTS, PEERS
 from benchmarks.serving.models import BenchModel
 
 READY_WITHIN_S = 90.0
@@ -110,7 +110,7 @@ def running_peer(
     peer: Peer, model: BenchModel, task: str, label: str, folder: Path, servers: Mapping[str, str], device: str
 ) -> Iterator[Running]:
     """Start a peer for the time of the block. Raises CannotStart."""
-    reason = missing(peer.environment) if peer.environment else ""
+    reason = ENVIRONMENTS.missing(peer.environment) if peer.environment else ""
     if reason:
         raise CannotStart(f"{peer.name}: {reason}")
     try:
@@ -119,7 +119,7 @@ def running_peer(
         raise CannotStart(f"{peer.name}: its dialect has no form for {task}") from None
     if peer.script == "drf":
         ask = Ask(ask.path, ask.body, {**ask.headers, "Authorization": f"Bearer {servers['BENCH_KEY']}"})
-    python = str(python_of(peer.environment)) if peer.environment else sys.executable
+    python = str(ENVIRONMENTS.python_of(peer.environment)) if peer.environment else sys.executable
     port = free_ports()
     told = peer.settings if task in ("table", "wide") else peer.heavy_settings
     environment = {

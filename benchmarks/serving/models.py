@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from benchmarks.serving.install import CACHE
+from benchmarks.environments import CACHE
 from contracts.manifests import IMAGE_CODEC, ColumnSpec, ModelManifest, OutputMeaning, TensorSpec
 from tests.workers.serve.models import Package, wide_network
 from workers.export.image_onnx import to_onnx
