@@ -67,9 +67,9 @@ def _hand_over(folder: Path, uid: int) -> None:
             os.chown(path, uid, uid)
 
 
-def _run(folder: Path, wall_s: float) -> int | None:
-    """Return the exit code, or None when the time was up. No process of the child's group survives."""
-    environment = {
+def child_environment(folder: Path) -> dict[str, str]:
+    """All that the child learns of our environment."""
+    return {
         "PYTHONPATH": os.pathsep.join([str(_ROOT / "platform"), str(_ROOT)]),
         "PYTHONHASHSEED": "0",  # estimates of distinct values must not differ between two checks
         "LANG": "C.UTF-8",
@@ -79,12 +79,16 @@ def _run(folder: Path, wall_s: float) -> int | None:
         "ARROW_DEFAULT_MEMORY_POOL": "system",
         "MALLOC_ARENA_MAX": "2",  # arenas reserve address space, which is limited
     }
+
+
+def _run(folder: Path, wall_s: float) -> int | None:
+    """Return the exit code, or None when the time was up. No process of the child's group survives."""
     command = [sys.executable, "-s", "-P", "-m", "apps.datasets.checking.child", str(os.getpid())]
     with (folder / "stderr").open("wb") as errors:
         child = subprocess.Popen(
             command,
             cwd=folder,
-            env=environment,
+            env=child_environment(folder),
             stdin=subprocess.DEVNULL,
             stdout=errors,
             stderr=errors,

@@ -10,7 +10,7 @@ from apps.datasets.models import DatasetVersion
 from apps.datasets.services.check_version import check_version
 from tests.people import key_for
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("warm_child")]
 TABLE = "size,label\n" + "".join(f"{n},{'ab'[n % 2]}\n" for n in range(40))
 
 

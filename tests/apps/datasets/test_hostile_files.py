@@ -4,7 +4,7 @@ import contextlib
 import random
 import resource
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -15,22 +15,44 @@ from contracts.failures import FAILURES
 from tests.apps.datasets.hostile import image_cases, parquet_cases, table_cases, zip_cases  # noqa: F401 (they register)
 from tests.apps.datasets.hostile.cases import CASES, READY, Case
 from tests.apps.datasets.hostile.parquet_cases import as_bytes, plain_table
+from tests.apps.datasets.warm_child import WarmChild
 
 SPENT_S = 10.0  # of computing, because the clock on the wall also counts what neighbours do
 PARENT_GROWTH_BYTES = 50 * 2**20
 PUBLIC_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")  # where anybody could write
+STARTED_ANEW = (
+    "c0 plain",
+    "c5 UTF-16 big-endian",
+    "c12 gzip of 1 GB zeros",
+    "j2 nested 100,000 deep",
+    "p0 plain",
+    "p2 text without a dictionary",
+    "z1 entry of 300 MB zeros",
+    "i3 169 million pixels",
+    "i15 a place in EXIF",
+)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_answer_is_the_expected_one(case: Case, tmp_path: Path) -> None:
-    folder = tmp_path / "private"
+def test_the_answer_is_the_expected_one(case: Case, tmp_path: Path, warm_child: WarmChild) -> None:
+    _gets_its_answer(case, tmp_path / "private", lambda: warm_child.spent_s)
+
+
+@pytest.mark.parametrize("name", STARTED_ANEW)
+def test_a_child_started_for_the_file_answers_alike(name: str, tmp_path: Path) -> None:
+    """As in production, where nothing is warmed: a case of each reader, and those that ask the most of the walls."""
+    (case,) = [one for one in CASES if one.name == name]
+    start = _children_s()
+    _gets_its_answer(case, tmp_path / "private", lambda: _children_s() - start)
+
+
+def _gets_its_answer(case: Case, folder: Path, spent: Callable[[], float]) -> None:
     folder.mkdir()
     case.make(folder / "upload")
     before = _public_files()
-    start = _children_s()
     with _peak_memory() as peak:
         found = _examine(folder, case.file_name)
-    spent_s = _children_s() - start
+    spent_s = spent()
     issues = found.answer["issues"]
     told = "; ".join(f"{issue['code']} {issue['location']}: {issue['message']}" for issue in issues)[:1500]
     outcome = READY if found.outcome == READY else issues[0]["code"]
@@ -47,6 +69,7 @@ def test_the_answer_is_the_expected_one(case: Case, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
+@pytest.mark.usefixtures("warm_child")
 def test_p9_flipped_bits_never_lose_the_child(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     raw = bytearray(as_bytes(plain_table(500)))

@@ -21,7 +21,7 @@ from apps.datasets.services.receive_upload import receive_upload
 from apps.outbox.models import OutboxMessage
 from contracts.problems import Problem
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("warm_child")]
 TABLE = "size,label\n" + "".join(f"{n},{'ab'[n % 2]}\n" for n in range(40))
 
 
