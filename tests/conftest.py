@@ -11,6 +11,8 @@ from django.conf import settings
 from hypothesis import HealthCheck
 from hypothesis import settings as property_settings
 
+from tests.beside import BESIDE
+
 if TYPE_CHECKING:
     from tests.people import People
     from tests.stack import RunningStack
@@ -23,6 +25,10 @@ def pytest_configure(config: pytest.Config) -> None:
     property_settings.load_profile("suite")
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+
+
+def pytest_sessionfinish() -> None:
+    BESIDE.close()
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,8 @@ class Road:
         assert seen["state"] == "ready", seen["issues"]
         return seen
 
-    def start_run(self, version: dict[str, Any], *, seconds: int = 20, **more: Any) -> dict[str, Any]:
+    def start_run(self, version: dict[str, Any], *, seconds: int = 30, **more: Any) -> dict[str, Any]:
+        """With `families` named, a small file is learned long before the budget ends."""
         body = {"dataset_version": version["id"], "budget_seconds": seconds, "seed": 7} | more
         return self.post("/runs", body)
 
@@ -64,6 +65,30 @@ class Road:
         """Return the endpoint once a server answers for it."""
         self.post("/endpoints", {"name": name, "model_version": model_version} | more)
         return self.until(lambda: self.get(f"/endpoints/{name}"), lambda e: e["state"] == "ready", 30, "the endpoint")
+
+    def served(self, version: dict[str, Any], name: str, **wishes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Train on a version and deploy what comes of it; return the run and the endpoint."""
+        run = self.finished(self.start_run(version, **wishes))
+        assert run["state"] == "succeeded", run["error"]
+        return run, self.deploy(name, run["model_version"])
+
+    def batch(
+        self, endpoint: str, file: bytes, *, name: str = "ask.csv"
+    ) -> tuple[dict[str, Any], list[dict[str, str]]]:
+        """Have an endpoint answer a file; return the succeeded batch and the rows of its result."""
+        made = self.post("/batches", data={"endpoint": endpoint}, files={"file": (name, file)})
+        path, final = f"/batches/{made['id']}", ("succeeded", "failed", "cancelled")
+        done = self.until(lambda: self.get(path), lambda seen: seen["state"] in final, 60, "the batch")
+        assert done["state"] == "succeeded", done
+        result = self.http.get(f"{path}/result")
+        assert result.is_success, result.text[:800]
+        return done, list(csv.DictReader(io.StringIO(result.text)))
+
+    def predictions(self, endpoint: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What an endpoint that has to answer says to these rows."""
+        answer = self.ask(endpoint, rows)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["predictions"]
 
     def ask(self, endpoint: str, rows: list[dict[str, Any]], *, key: str = "", **headers: str) -> httpx.Response:
         """One prediction call, whatever it answers."""

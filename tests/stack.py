@@ -1,14 +1,18 @@
 """The whole platform for journeys, kill and browser tests: the code of `manage.py up` in a throw-away folder."""
 
 import contextlib
+import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from embedded.data_folder import REPOSITORY
 from embedded.ports import free_port
 from embedded.postgres import SURVIVES_KILLS
 from embedded.stack import Ports, Stack
@@ -28,11 +32,42 @@ class Account:
     api_key: str
 
 
+class Manage:
+    """Runs manage.py's verbs against a platform in forks of one process: the Django it imports is always the same."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        roots = os.pathsep.join([str(REPOSITORY / "platform"), str(REPOSITORY)])
+        more = {"PYTHONPATH": roots, "DJANGO_SETTINGS_MODULE": "modelyard.settings"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.forking_manage"],
+            cwd=REPOSITORY,
+            env=environment | more,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *arguments: str) -> str:
+        """Return what the verb prints; fail with what it complains about."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(arguments) + "\n")
+        self._process.stdin.flush()
+        code, printed, complaint = json.loads(self._process.stdout.readline())
+        assert code == 0, f"manage.py {' '.join(arguments)}: exit {code}\n{complaint or printed}"
+        return str(printed)
+
+    def close(self) -> None:
+        """The process ends with its input."""
+        self._process.communicate(timeout=20)
+
+
 class RunningStack:
     """A started platform, and the ways a test may disturb it."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, manage: Manage) -> None:
         self._stack = stack
+        self.manage = manage  # runs a manage.py verb against this platform, returns what it prints
         self.folder = stack.folder
         self.web_url = stack.web_url
         self.serve_url = stack.serve_url
@@ -44,11 +79,8 @@ class RunningStack:
     ) -> Account:
         """An organisation with its owner, credit and a key; the same name and address give the same organisation."""
         arguments = ("--org", name, "--email", email, "--password", "correct horse battery")
-        return Account(**self._stack.ask("bootstrap", *arguments, "--credit-micros", str(credit_micros)))
-
-    def manage(self, *arguments: str) -> str:
-        """Run a manage.py verb against this platform; return what it prints."""
-        return self._stack.manage(*arguments)
+        told = self.manage("bootstrap", *arguments, "--credit-micros", str(credit_micros))
+        return Account(**json.loads(told.splitlines()[-1]))
 
     def kill(self, name: str) -> None:
         """SIGKILL a process (web, control, beat, train, batch, serve, stripe, postgres, valkey). It is started again
@@ -91,12 +123,13 @@ def running_stack(environment: dict[str, str] | None = None) -> Iterator[Running
         environment=inherited | (environment or {}),
         postgres_settings=SURVIVES_KILLS,
     )
-    try:
+    with contextlib.ExitStack() as ends:
+        ends.callback(shutil.rmtree, folder, ignore_errors=True)
+        ends.callback(stack.close)
         stack.start()
-        yield RunningStack(stack)
-    finally:
-        stack.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        manage = Manage(stack.environment)
+        ends.callback(manage.close)
+        yield RunningStack(stack, manage)
 
 
 def wait_until(condition: Callable[[], object], within_s: float, what: str) -> None:

@@ -1,7 +1,6 @@
 """Daily sales of some shops through HTTP and real processes: upload → train → deploy → forecast → batch."""
 
 import csv
-import io
 
 import pytest
 
@@ -30,11 +29,9 @@ def version(road, tmp_path_factory):
 def endpoint(road, version):
     options = {"horizon": 7, "series_column": "shop"}
     families = ["exponential_smoothing"]
-    started = road.start_run(version, task="forecasting", seconds=10, families=families, options=options)
-    run = road.finished(started)
-    assert run["state"] == "succeeded", run["error"]
+    run, endpoint = road.served(version, "sales", task="forecasting", families=families, options=options)
     assert run["metrics"]["mase"] < run["baseline"]["mase"]
-    return road.deploy("sales", run["model_version"])
+    return endpoint
 
 
 def test_the_upload_is_known_to_be_series(version):
@@ -44,9 +41,7 @@ def test_the_upload_is_known_to_be_series(version):
 def test_a_series_is_forecast_by_name_and_by_its_latest_values(road, endpoint):
     values = [sales for _, shop, sales in shop_rows(3, 70) if shop == "shop 1"]
     rows = [{"series": "shop 1"}, {"history": values, "last_time": "2024-03-10", "horizon": 3}]
-    answer = road.ask(endpoint["name"], rows)
-    assert answer.status_code == 200, answer.text
-    named, sent = (prediction["forecast"] for prediction in answer.json()["predictions"])
+    named, sent = (prediction["forecast"] for prediction in road.predictions(endpoint["name"], rows))
     assert [step["step"] for step in named] == [1, 2, 3, 4, 5, 6, 7]
     assert all(step["lower"] <= step["value"] <= step["upper"] for step in named)
     assert [step["value"] for step in sent] == pytest.approx([step["value"] for step in named[:3]], rel=1e-4)
@@ -57,15 +52,8 @@ def test_a_series_is_forecast_by_name_and_by_its_latest_values(road, endpoint):
 
 def test_a_batch_forecasts_every_line(road, endpoint):
     lines = b"series,history\nshop 0,\n,1;2;3;4;5;6;7;8\nnobody,\n"
-    batch = road.post("/batches", data={"endpoint": endpoint["name"]}, files={"file": ("ask.csv", lines)})
-    done = road.until(
-        lambda: road.get(f"/batches/{batch['id']}"),
-        lambda b: b["state"] in ("succeeded", "failed", "cancelled"),
-        60,
-        "the batch",
-    )
-    assert (done["state"], done["rows_done"], done["rows_failed"]) == ("succeeded", 3, 1), done
-    known, sent, unknown = csv.DictReader(io.StringIO(road.http.get(f"/batches/{batch['id']}/result").text))
+    done, (known, sent, unknown) = road.batch(endpoint["name"], lines)
+    assert (done["rows_done"], done["rows_failed"]) == (3, 1)
     assert float(known["lower_7"]) <= float(known["value_7"]) <= float(known["upper_7"])
     assert float(sent["value_1"]) >= 0
     assert "not known" in unknown["error"]

@@ -1,7 +1,6 @@
 """A log of purchases through HTTP and real processes: upload → train → deploy → recommend → batch."""
 
 import csv
-import io
 import json
 
 import pytest
@@ -29,17 +28,14 @@ def endpoint(road, tmp_path_factory):
     version = road.upload(file, name="Purchases")
     assert (version["inferred_task"], version["inferred_target"]) == ("recommendation", "product")
     families = ["popularity", "next_item", "ease"]
-    run = road.finished(road.start_run(version, task="recommendation", seconds=10, families=families))
-    assert run["state"] == "succeeded", run["error"]
+    run, endpoint = road.served(version, "next-purchase", task="recommendation", families=families)
     assert run["metrics"]["ndcg@10"] > 1.3 * run["baseline"]["ndcg@10"]
-    return road.deploy("next-purchase", run["model_version"])
+    return endpoint
 
 
 def test_users_histories_and_strangers_are_recommended_items(road, endpoint):
     rows = [{"customer": "u4", "k": 3}, {"history": ["p20", "p21"], "k": 2}, {"user": "never seen"}]
-    answer = road.ask(endpoint["name"], rows)
-    assert answer.status_code == 200, answer.text
-    known, sent, stranger = (prediction["items"] for prediction in answer.json()["predictions"])
+    known, sent, stranger = (prediction["items"] for prediction in road.predictions(endpoint["name"], rows))
     assert [row["item"][:2] for row in known[:2]] == ["p1", "p1"]
     assert len(known) == 3
     assert known[0]["score"] >= known[1]["score"]
@@ -53,15 +49,8 @@ def test_users_histories_and_strangers_are_recommended_items(road, endpoint):
 
 def test_a_batch_recommends_for_every_line(road, endpoint):
     lines = b"customer,history\nu4,\n,p20|p21\n"
-    batch = road.post("/batches", data={"endpoint": endpoint["name"]}, files={"file": ("ask.csv", lines)})
-    done = road.until(
-        lambda: road.get(f"/batches/{batch['id']}"),
-        lambda b: b["state"] in ("succeeded", "failed", "cancelled"),
-        60,
-        "the batch",
-    )
-    assert (done["state"], done["rows_done"], done["rows_failed"]) == ("succeeded", 2, 0), done
-    result = list(csv.DictReader(io.StringIO(road.http.get(f"/batches/{batch['id']}/result").text)))
-    (asked,) = road.ask(endpoint["name"], [{"user": "u4"}]).json()["predictions"]
+    done, result = road.batch(endpoint["name"], lines)
+    assert (done["rows_done"], done["rows_failed"]) == (2, 0)
+    (asked,) = road.predictions(endpoint["name"], [{"user": "u4"}])
     assert json.loads(result[0]["prediction"]) == [row["item"] for row in asked["items"]]
     assert json.loads(result[1]["prediction"])[0] == "p22"

@@ -48,25 +48,13 @@ def _reviews():
     ]
 
 
-def _served(road, version, name, **wishes):
-    run = road.finished(road.start_run(version, seconds=15, **wishes))
-    assert run["state"] == "succeeded", run["error"]
-    return run, road.deploy(name, run["model_version"])
-
-
-def _predictions(road, name, rows):
-    answer = road.ask(name, rows)
-    assert answer.status_code == 200, answer.text
-    return answer.json()["predictions"]
-
-
 def test_reviews_in_four_languages_become_labels(road, tmp_path):
     version = road.upload(_file(tmp_path, "reviews.csv", ("review", "label"), _reviews()), name="Reviews")
-    run, _ = _served(road, version, "moods", task="text_classification", families=["tfidf_words", "tfidf_characters"])
+    run, _ = road.served(version, "moods", task="text_classification", families=["tfidf_words", "tfidf_characters"])
     assert run["target"] == "label"
     assert run["metrics"]["log_loss"] < run["baseline"]["log_loss"]
     asked = [{"review": text} for text in ("I LOVE this lamp", "Das Buch ist furchtbar", "鞄はとても素晴らしい", "")]
-    found = _predictions(road, "moods", asked)
+    found = road.predictions("moods", asked)
     assert [one["label"] for one in found[:3]] == ["good", "bad", "good"]
     assert sum(found[3]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
 
@@ -74,9 +62,9 @@ def test_reviews_in_four_languages_become_labels(road, tmp_path):
 def test_texts_become_vectors_that_lie_together_when_they_say_the_same(road, tmp_path):
     version = road.upload(_file(tmp_path, "notes.csv", ("note", "label"), _reviews()), name="Notes")
     wishes = {"task": "text_embedding", "families": ["lsa"], "options": {"dimensions": 16}}
-    _served(road, version, "vectors", **wishes)
+    road.served(version, "vectors", **wishes)
     asked = ("I love this coffee", "I love that coffee!", "Das Tee ist furchtbar")
-    vectors = np.array([one["vector"] for one in _predictions(road, "vectors", [{"note": text} for text in asked])])
+    vectors = np.array([one["vector"] for one in road.predictions("vectors", [{"note": text} for text in asked])])
     assert vectors.shape == (3, 16)
     near = vectors @ vectors.T
     assert near[0, 1] > near[0, 2] + 0.3
@@ -86,9 +74,9 @@ def test_questions_find_their_answers(road, tmp_path):
     pairs = [(question, answer) for answer, questions in ANSWERS.items() for question in questions]
     version = road.upload(_file(tmp_path, "help.csv", ("question", "answer"), pairs), name="Help desk")
     assert (version["inferred_task"], version["inferred_target"]) == ("question_answering", "answer")
-    run, _ = _served(road, version, "help", families=["lsa"], options={"top": 3})
+    run, _ = road.served(version, "help", families=["lsa"], options={"top": 3})
     assert run["task"] == "question_answering"
-    (found,) = _predictions(road, "help", [{"question": "I want to return an order for free"}])
+    (found,) = road.predictions("help", [{"question": "I want to return an order for free"}])
     assert len(found["items"]) == 3
     assert found["items"][0]["item"] == "Returns are free for thirty days."
     assert found["items"][0]["score"] >= found["items"][1]["score"]
@@ -97,7 +85,7 @@ def test_questions_find_their_answers(road, tmp_path):
 def test_a_table_of_numbers_is_refused_as_texts_before_it_costs_anything(road, tmp_path):
     rows = [(f"{number}.5", "ab"[number % 2]) for number in range(40)]
     version = road.upload(_file(tmp_path, "numbers.csv", ("size", "label"), rows), name="Numbers")
-    wish = {"dataset_version": version["id"], "budget_seconds": 15, "task": "text_classification"}
+    wish = {"dataset_version": version["id"], "budget_seconds": 10, "task": "text_classification"}
     refused = road.http.post("/runs", json=wish)
     assert refused.status_code == 422, refused.text
     assert refused.json()["code"] == "yours:text-missing"
