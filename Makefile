@@ -7,7 +7,7 @@ READY  := $(VENV)/.installed
 PATHS  := PYTHONPATH=platform:.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-fast test-all chaos soak bench-serving bench-serving-install bench-training bench-training-install lint format types lock error-pages client-types clean
+.PHONY: help demo up test test-fast test-all chaos soak bench-serving bench-serving-install bench-training bench-training-install lint format types lock error-pages samples client-types clean
 
 help: ## Print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -62,6 +62,9 @@ format: $(READY) ## Format the code
 
 error-pages: $(READY) ## Write docs/errors/ again from the catalogue of failure codes
 	@$(PATHS) $(RUN) scripts/error_pages.py
+
+samples: $(READY) ## Write the made-up sample data sets in examples/ again
+	@$(PATHS) $(RUN) -m scripts.made_up
 
 client-types: $(READY) ## Write the client's TypeScript types again from the OpenAPI document (needs npm)
 	@$(PATHS) $(RUN) scripts/client_types.py

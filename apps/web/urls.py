@@ -4,7 +4,7 @@ from django.urls import path
 
 from apps.accounts.views import members
 from apps.web.theme import choose_theme
-from apps.web.views import api_docs, home, public
+from apps.web.views import api_docs, home, public, style
 
 urlpatterns = [
     path("", public.landing, name="landing"),
@@ -14,5 +14,6 @@ urlpatterns = [
     path("invitations/<str:token>", members.accept, name="invitation-accept"),
     path("errors/", public.failures, name="failures"),
     path("errors/<slug:whose>/<slug:name>", public.failure, name="failure"),
+    path("style", style.style, name="style"),
     path("api/docs", api_docs.api_docs, name="api-docs"),
 ]

@@ -85,6 +85,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "apps.web.compressed_pages.CompressedPagesMiddleware",
     "apps.rest.request_ids.RequestIdMiddleware",
     "csp.middleware.CSPMiddleware",
     "apps.console.looser_csp.ConsoleCSPMiddleware",

@@ -1,30 +1,40 @@
 """A real Chromium for the journeys through the browser."""
 
-import shutil
+import asyncio
+import contextlib
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-_FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+from tests.browser.chromium import chromium_path, launch_chromium
+
+
+@contextlib.contextmanager
+def running_chromium() -> Iterator[Browser]:
+    if chromium_path() is None:
+        pytest.skip("no Chromium is installed: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = launch_chromium(playwright)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium; without one the browser journeys are skipped."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.skip("no Chromium is installed: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
+    with running_chromium() as browser:
         yield browser
-        browser.close()
+
+
+@pytest.fixture(scope="module")
+def chromium_beside_django(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """For tests that use the database in this process: Playwright's loop runs in the same thread, which Django takes
+    for asynchronous code. The browser ends with the module, so that no other test meets that loop."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        if asyncio._get_running_loop() is not None:  # the session's browser is there already
+            yield request.getfixturevalue("chromium")
+            return
+        with running_chromium() as browser:
+            yield browser

@@ -38,7 +38,7 @@ def test_a_newcomer_gets_from_sign_up_to_the_charge(page: Page, stack: RunningSt
     sign_up(page, stack, "newcomer@example.com")
 
     page.get_by_role("link", name="Datasets", exact=True).click()
-    page.get_by_role("button", name="Use the penguins sample").click()
+    page.get_by_role("button", name="Penguins").click()
     page.get_by_role("link", name="Train a model").click(timeout=SOON_MS)
 
     expect(page.locator("#estimate")).to_contain_text("Likely cost")

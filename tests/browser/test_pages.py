@@ -1,5 +1,6 @@
 """Every page answers its owner, keeps to the strict content policy, and names only icons that are in the sprite."""
 
+import gzip
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.apps.test_isolation import address
 from tests.people import People
 
 ROOT = Path(__file__).resolve().parents[2]
-PUBLIC = ("/", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/errors/", "/api/docs")
+PUBLIC = ("/", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/errors/", "/api/docs", "/style")
 SHOWN = sorted(pattern for pattern, row in PAGES.items() if "GET" in row)
 
 
@@ -37,6 +38,8 @@ class PolicyReader(HTMLParser):
         for name in ("src", "href"):
             if tag in ("script", "link", "img") and re.match(r"https?:|//", found.get(name) or ""):
                 self.faults.append(f"<{tag}> from {found[name]}")
+        if tag == "form" and not found.get("method"):
+            self.faults.append(f"a form to {found.get('action') or 'its own page'} that says no method")
         if tag == "img" and "alt" not in found:
             self.faults.append("an image without words")
         if found.get("id"):
@@ -133,6 +136,15 @@ def test_the_theme_is_remembered_and_never_leads_elsewhere(client: Client, db: N
     assert 'data-theme="dark"' in client.get("/").content.decode()
     client.post("/theme", {"theme": "", "next": "/"})
     assert "data-theme" not in client.get("/").content.decode()
+
+
+def test_pages_travel_gzipped_and_nothing_else_does(people: People, client: Client):
+    client.force_login(people.alice)
+    page = client.get("/errors/", headers={"Accept-Encoding": "gzip"})
+    assert page.headers["Content-Encoding"] == "gzip"
+    assert b"Error codes" in gzip.decompress(page.content)
+    assert "Content-Encoding" not in client.get("/errors/").headers
+    assert "Content-Encoding" not in client.get("/api/v1/schema", headers={"Accept-Encoding": "gzip"}).headers
 
 
 def test_every_icon_that_a_template_names_is_in_the_sprite():

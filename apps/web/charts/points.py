@@ -15,7 +15,7 @@ def calibration(points: Sequence[Mapping[str, float]]) -> SafeString:
     used = [point for point in points if point.get("count")]
     if not used:
         return SafeString("")
-    width, height, left, bottom = 420, 320, 48, 282
+    width, height, left, bottom = 420, 334, 48, 282
     x, y = Axis(0, 1, left, width - 12), Axis(0, 1, bottom, 12)
     most = max(point["count"] for point in used)
     bubbles = [

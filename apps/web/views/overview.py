@@ -13,6 +13,7 @@ from django.utils import timezone
 from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.accounts.models import ApiKey, Organisation
 from apps.datasets.models import Dataset, DatasetVersion
+from apps.datasets.samples import SAMPLES
 from apps.endpoints.models import Endpoint
 from apps.endpoints.queries import living_endpoints
 from apps.metering.models import UsageEvent
@@ -49,6 +50,7 @@ def overview(request: OrganisationRequest, organisation: str) -> HttpResponse:
         "is_road_done": all(step.is_done for step in steps),
         "endpoints": endpoints,
         "endpoints_ready": sum(endpoint.shown_state == "ready" for endpoint in endpoints),
+        "samples": [] if steps[0].is_done else SAMPLES.values(),
         "runs": Run.objects.of(tenant).order_by("-id")[:5],
         "predictions": predictions or 0,
         "month_micros": spent or 0,
@@ -83,7 +85,7 @@ def _steps(tenant: Organisation, endpoints: list[Endpoint]) -> list[Step]:
     steps = [
         Step(
             "Upload data",
-            "A table or a ZIP of images; there are samples if you only want to look.",
+            "A table, a log, texts or a ZIP of images. Or take one of our samples below.",
             ready is not None,
             "Upload" if ready is None else "See the data",
             reverse("datasets:new" if not Dataset.objects.of(tenant).exists() else "datasets:list", args=[slug]),
