@@ -29,7 +29,7 @@ def travel(folder: Path) -> dict[str, dict[str, float]]:
 
 
 def test_a_table_becomes_one_graph_that_takes_missing_values_and_unknown_words(tmp_path: Path) -> None:
-    folder = job_folder(tmp_path, table_bytes(150), families=[], budget_seconds=25.0)
+    folder = job_folder(tmp_path, table_bytes(150), families=[], budget_seconds=12.0)
     result = travel(folder)
     assert result["metrics"]["accuracy"] > 0.7 > result["baseline"]["accuracy"]
     manifest = from_wire(ModelManifest, json.loads((folder / "out/manifest.json").read_text()))
@@ -73,7 +73,7 @@ def test_the_package_says_how_good_the_model_is_and_that_it_answers_the_same(tmp
 
 
 def test_a_regression_beats_the_mean_by_far(tmp_path: Path) -> None:
-    folder = job_folder(tmp_path, table_bytes(120), **REGRESSION, families=[], budget_seconds=25.0)
+    folder = job_folder(tmp_path, table_bytes(120), **REGRESSION, families=[], budget_seconds=12.0)
     result = travel(folder)
     assert result["metrics"]["rmse"] < 0.35 * result["baseline"]["rmse"]
     report = from_wire(EvaluationReport, json.loads((folder / "out/evaluation.json").read_text()))

@@ -17,6 +17,7 @@ import pytest
 from tests.workers.train.jobs import job, job_folder, table_bytes
 from tests.workers.train.small_control import SmallControl
 from workers.control import NodeControl
+from workers.train import pulse
 from workers.train.run import run
 from workers.train.supervisor import Supervisor
 
@@ -34,6 +35,13 @@ def control(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallCo
         working.join()
     Working.all.clear()
     control.close()
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Heartbeats every half second, where the claim is about what follows one and not about how soon."""
+    monkeypatch.setattr(pulse, "HEARTBEAT_S", 0.5)
+    monkeypatch.setattr(pulse, "SOONEST_S", 0.2)
 
 
 class Working:
@@ -127,7 +135,7 @@ def test_killed_twice_it_is_called_out_of_memory(control: SmallControl) -> None:
 
 
 def test_cancel_ends_the_child_within_ten_seconds(control: SmallControl) -> None:
-    control.add_run(job(**LONG), table_bytes(20_000))
+    control.add_run(job(**LONG), table_bytes(4_000))
     working = Working(control)
     wait_for(lambda: fitting(control))
     control.answers["run_1"] = {"cancel": True}
@@ -138,8 +146,9 @@ def test_cancel_ends_the_child_within_ten_seconds(control: SmallControl) -> None
     assert control.finished["run_1"]["outcome"] == "cancelled"
 
 
+@pytest.mark.usefixtures("hasty")
 def test_a_stale_fence_ends_the_child_and_nothing_more_is_written(control: SmallControl) -> None:
-    control.add_run(job(**LONG), table_bytes(20_000))
+    control.add_run(job(**LONG), table_bytes(4_000))
     working = Working(control)
     wait_for(lambda: fitting(control))
     control.jobs["run_1"] = {**control.jobs["run_1"], "fence": 2}
@@ -150,8 +159,9 @@ def test_a_stale_fence_ends_the_child_and_nothing_more_is_written(control: Small
     assert set(control.files.get("run_1", {})) == files
 
 
+@pytest.mark.usefixtures("hasty")
 def test_asked_to_keep_the_best_it_exports_early(control: SmallControl) -> None:
-    control.add_run(job(**{**LONG, "families": ["linear", "mlp"]}), table_bytes(20_000))
+    control.add_run(job(**{**LONG, "families": ["linear", "mlp"]}), table_bytes(4_000))
     working = Working(control)
     wait_for(lambda: any(message["stage"] == "fit mlp" for message in control.heartbeats.get("run_1", [])))
     control.answers["run_1"] = {"stop_and_keep_best": True}
@@ -161,15 +171,16 @@ def test_asked_to_keep_the_best_it_exports_early(control: SmallControl) -> None:
     assert control.finished["run_1"]["outcome"] == "succeeded"
 
 
+@pytest.mark.usefixtures("hasty")
 def test_a_worker_that_leaves_lets_another_go_on_from_its_checkpoint(control: SmallControl) -> None:
-    control.add_run(job(**{**LONG, "families": ["linear", "mlp"]}), table_bytes(2_000))
+    control.add_run(job(**{**LONG, "families": ["linear", "mlp"]}), table_bytes(1_000))
     working = Working(control)
     wait_for(lambda: control.checkpoints.get("run_1", (0, ""))[0] >= 2)
     working.stopping.set()
     working.join(timeout_s=10)
     assert children() == []
     assert "run_1" not in control.finished
-    control.jobs["run_1"]["budget_seconds"] = 15.0
+    control.jobs["run_1"]["budget_seconds"] = 8.0
     control.claim_again("run_1")
     Working(control).join()
     assert control.finished["run_1"]["fence"] == 2
@@ -186,7 +197,7 @@ def test_a_stumbling_control_is_asked_again(control: SmallControl) -> None:
 
 
 def test_the_child_knows_no_token_and_dies_with_a_killed_supervisor(control: SmallControl) -> None:
-    control.add_run(job(**LONG), table_bytes(20_000))
+    control.add_run(job(**LONG), table_bytes(4_000))
     code = (
         "import sys,threading; from workers.control import NodeControl; "
         "from workers.train.supervisor import Supervisor; "
