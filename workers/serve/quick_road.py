@@ -10,16 +10,15 @@ way) goes to the general road, which knows all the answers; what the request had
 from __future__ import annotations
 
 import logging
-import os
 import time
 from time import monotonic
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
 from workers.serve.batching import INLINE_MS
-from workers.serve.journal_line import constant_part
 from workers.serve.known_heads import PREDICT, KnownHead, QuickCall
+from workers.serve.next_step import NextStep
 from workers.serve.problems import Refused
+from workers.serve.quick_texts import Texts
 from workers.serve.rate_headers import passed_header
 from workers.serve.weigh import read_rows
 
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 64  # requests of one head in a turn, so that nobody waits long behind a crowd with one key
-ID_BYTES = 9  # 72 random bits in a usage id
 
 
 class Part:
@@ -70,10 +68,10 @@ class QuickRoad:
         self._journal = journal
         self._limits = limits
         self._leases = leases
-        self._loop = loop
         self._request_prefix = server.request_prefix + b"q"
         self._requests = 0
         self._heads: list[KnownHead] = []
+        self._next = NextStep(loop, self._tick)
 
     # parse: the connection found a known head and a whole body
 
@@ -81,14 +79,10 @@ class QuickRoad:
         call = QuickCall(connection, head, body)
         if not head.waiting:
             head.since_s = monotonic()
-            self._await_turn(head)
+            self._heads.append(head)
         head.waiting.append(call)
+        self._next.came()
         return call
-
-    def _await_turn(self, head: KnownHead) -> None:
-        if not self._heads:
-            self._loop.call_soon(self._tick)
-        self._heads.append(head)
 
     def _tick(self) -> None:
         heads, self._heads = self._heads, []
@@ -96,7 +90,8 @@ class QuickRoad:
         for head in heads:
             calls, head.waiting = head.waiting[:MOST_AT_ONCE], head.waiting[MOST_AT_ONCE:]
             if head.waiting:
-                self._await_turn(head)
+                self._heads.append(head)
+                self._next.came(len(head.waiting))
             try:
                 part = self._admit(head, calls)
             except Exception:
@@ -110,6 +105,7 @@ class QuickRoad:
             entries = self._run(model, together)
             lines = entries and self._compose(together, entries)
             if lines:
+                self._next.syncing(len(lines))
                 self._journal.append(lines, self._journalled, together)
 
     # authenticate
@@ -249,25 +245,27 @@ class QuickRoad:
         lines: list[bytes] = []
         at = 0
         at_us = time.time_ns() // 1000
-        stamp = at_us // 1000
-        id_start = b"%08x-%04x-7" % (stamp >> 16, stamp & 0xFFFF)
         now_s = monotonic()
+        number = self._requests
         for part in parts:
-            texts = _Texts(part, at_us, b"%.3f" % ((now_s - part.since_s) * 1000))
-            random = os.urandom(ID_BYTES * len(part.calls)).hex()
+            write = Texts(part, at_us, b"%.3f" % ((now_s - part.since_s) * 1000), self._request_prefix).write
             for place, call in enumerate(part.calls):
-                own = random[2 * ID_BYTES * place : 2 * ID_BYTES * (place + 1)].encode()
-                usage_id = b"%b%b-a%b-%b" % (id_start, own[:3], own[3:6], own[6:])
-                entry = entries[at] if call.units == 1 else b",".join(entries[at : at + call.units])
-                at += call.units
-                self._requests += 1
-                lines.append(texts.line(usage_id, call.units))
-                call.out = texts.answer(usage_id, call.units, entry, b"%b%x" % (self._request_prefix, self._requests))
+                units = call.units
+                entry = entries[at] if units == 1 else b",".join(entries[at : at + units])
+                at += units
+                number += 1
+                line, call.out = write(place, units, entry, number)
+                lines.append(line)
+        self._requests = number
         return lines
 
     # answer
 
     def _journalled(self, ok: bool, parts: list[Part]) -> None:
+        self._answer(ok, parts)
+        self._next.synced(sum([len(part.calls) for part in parts]))
+
+    def _answer(self, ok: bool, parts: list[Part]) -> None:
         if not ok:
             for part in parts:
                 self._give_back(part)
@@ -285,37 +283,3 @@ class QuickRoad:
             part.live.tally.good_together(len(part.calls), part.units, took_s, part.started_s - part.since_s)
             for call in part.calls:
                 call.connection.send_ready()
-
-
-class _Texts:
-    """What the records and answers of a part have in common, ready to be put together."""
-
-    __slots__ = ("_answer_end", "_answer_start", "_body_end", "_body_middle", "_lengths", "_line_end", "_price")
-
-    def __init__(self, part: Part, at_us: int, latency_ms: bytes) -> None:
-        route, live = part.route, part.live
-        self._price = route.unit_price
-        record = route.record_parts.get(live.version)
-        if record is None:
-            record = route.record_parts[live.version] = constant_part(route, live.version)
-        leases = b",".join([lease.journal_part for lease in part.leases])
-        self._line_end = b'",%b,"units":%%d,"amount_micros":%%d,"at_us":%d,"leases":{%b}}' % (
-            record.replace(b"%", b"%%"), at_us, leases.replace(b"%", b"%%")
-        )  # fmt: skip
-        self._answer_start = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
-        self._answer_end = b"\r\n" + live.headers + part.rate_headers + b"Usage-Id: "
-        self._body_middle = b'],"model_version":"%b","usage":{"id":"' % live.version.encode()
-        self._body_end = b'","units":%%d,"amount_micros":%%d},"latency_ms":%b}' % latency_ms
-        self._lengths = {}  # type: ignore[var-annotated]
-
-    def line(self, usage_id: bytes, units: int) -> bytes:
-        payload = b'{"id":"' + usage_id + self._line_end % (units, units * self._price)
-        return b"%08x %b\n" % (crc32(payload), payload)
-
-    def answer(self, usage_id: bytes, units: int, entry: bytes, request_id: bytes) -> bytes:
-        body = b'{"predictions":[%b%b%b%b' % (
-            entry, self._body_middle, usage_id, self._body_end % (units, units * self._price)
-        )  # fmt: skip
-        return b"%b%d%b%b\r\nX-Request-Id: %b\r\n\r\n%b" % (
-            self._answer_start, len(body), self._answer_end, usage_id, request_id, body
-        )  # fmt: skip

@@ -33,7 +33,7 @@ class Settings:
     max_connections: int = 8192
     max_queued_ms: float = 1000.0  # predicted work waiting for one model
     model_memory_bytes: int = 4 * 1024**3
-    threads: int = 2  # workers for heavy models and images
+    threads: int = 2  # of one process, for heavy models and images
     counts_s: float = 5.0  # how often control is told what was counted; a minute is a multiple of it
     metrics_deployments: int = 100  # /metrics tells of so many deployments apart; 0: of none
     listen_fd: int = -1  # the supervisor's listening socket
@@ -46,6 +46,9 @@ class Settings:
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """Build Settings from the environment. Raises SettingsError naming the variable."""
     data = Path(environment.get("SERVE_DATA") or "var/serve")
+    processes = _whole(environment, "SERVE_PROCESSES", 1, 1, 256)
+    # More runs at a time than cores make each of them dearer: their weights push one another out of the caches.
+    share_of_cores = max(1, len(os.sched_getaffinity(0)) // processes)
     return Settings(
         control_url=_needed(environment, "CONTROL_URL").rstrip("/"),
         node_token=_secret(environment, "NODE_TOKEN"),
@@ -54,7 +57,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         port=_whole(environment, "SERVE_PORT", 8100, 0, 65535),
         data=data,
         grpc_port=_whole(environment, "SERVE_GRPC_PORT", 0, 0, 65535),
-        processes=_whole(environment, "SERVE_PROCESSES", 1, 1, 256),
+        processes=processes,
         slot=_whole(environment, "SERVE_SLOT", 0, 0, 255),
         drain_s=_whole(environment, "SERVE_DRAIN_MS", 2000, 0, 600_000) / 1000,
         deadline_s=_whole(environment, "SERVE_DEADLINE_MS", 10_000, 10, 600_000) / 1000,
@@ -64,7 +67,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         max_in_flight=_whole(environment, "SERVE_MAX_IN_FLIGHT", 4096, 1, 1_000_000),
         max_queued_ms=float(_whole(environment, "SERVE_MAX_QUEUED_MS", 1000, 1, 600_000)),
         model_memory_bytes=_whole(environment, "SERVE_MODEL_MEMORY_BYTES", 4 * 1024**3, 1, 2**50),
-        threads=_whole(environment, "SERVE_THREADS", os.cpu_count() or 1, 1, 256),
+        threads=_whole(environment, "SERVE_THREADS", share_of_cores, 1, 256),
         counts_s=_whole(environment, "SERVE_COUNTS_MS", 5000, 100, 60_000) / 1000,
         metrics_deployments=_whole(environment, "SERVE_METRICS_DEPLOYMENTS", 100, 0, 10_000),
         listen_fd=_whole(environment, "SERVE_LISTEN_FD", -1, 0, 65535),

@@ -87,7 +87,7 @@ def read_rows(body: bytes, max_rows: int) -> list[dict[str, Any]]:
     except TypeError:
         raise _invalid("rows", "must be a list of objects") from None
     # Each name is followed by a colon: more of those than names means a repeated name, or a colon inside a text.
-    if body.count(b'":') + body.count(b'" :') != names:
+    if body.count(b":") != names and body.count(b'":') + body.count(b'" :') != names:
         _refuse_repeated_names(body)
     return rows
 
