@@ -7,6 +7,7 @@ import sys
 
 import uvloop
 
+from workers.serve.memory import limit_heaps
 from workers.serve.process import Process
 from workers.serve.settings import Settings, SettingsError, read_settings
 from workers.serve.slots import SlotLock, SlotTaken
@@ -32,6 +33,7 @@ def main() -> int:
     except SettingsError as error:
         logging.error("%s", error)
         return 2
+    limit_heaps()
     is_child = bool(os.environ.get("SERVE_CHILD"))
     if is_child:
         die_with_parent()

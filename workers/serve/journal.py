@@ -23,7 +23,7 @@ SEGMENT_BYTES = 16 * 1024 * 1024
 PROBE_S = 0.5
 PROBE_BYTES = 64 * 1024
 INLINE_MOST_S = 0.0015  # a disk that syncs faster than this is waited for; handing over to a thread would cost more
-FEW = 4  # lines; with more, the loop has better things to do than to wait for the disk
+FEW = 4  # lines: with more, and other processes that sync on the same disk, waiting costs more than handing over
 SMOOTH = 0.1  # weight of the newest sync in the running mean
 
 
@@ -46,17 +46,20 @@ def frame(payload: bytes) -> bytes:
 class Journal:
     """`append` from the event loop; `done(ok, calls)` is called there, at once or later.
 
-    Few lines on a quick disk are written and synced by the loop itself: handing them over would take longer. Else a
-    thread does it, so that only answers wait for the disk; what arrives meanwhile makes the next group.
+    On a quick disk the loop itself writes and syncs: handing over would take longer. On a slow one, or when several
+    processes make it slow for one another and many lines wait, a thread does; what comes meanwhile is the next group.
     """
 
-    def __init__(self, folder: Path, call_soon_threadsafe: Callable[..., Any], *, sync: bool = True) -> None:
+    def __init__(
+        self, folder: Path, call_soon_threadsafe: Callable[..., Any], *, sync: bool = True, alone: bool = False
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.healthy = True
         self.durable = Position(1, 0)  # everything before it is on the disk
         self.grown = threading.Event()  # the shipper sleeps on it
         self._sync = sync
+        self._alone = alone
         self._call_soon_threadsafe = call_soon_threadsafe
         self._queue: queue.SimpleQueue[tuple[list[bytes], Callable[..., None], Any] | None] = queue.SimpleQueue()
         self._handed_over = 0  # entries that the thread has and did not report yet
@@ -68,7 +71,8 @@ class Journal:
         self._thread.start()
 
     def append(self, lines: list[bytes], done: Callable[[bool, Any], None], calls: Any) -> None:
-        if len(lines) <= FEW and self._handed_over == 0 and self.healthy and self._sync_s < INLINE_MOST_S:
+        is_quick = self._sync_s < INLINE_MOST_S and (self._alone or len(lines) <= FEW)
+        if is_quick and self._handed_over == 0 and self.healthy:
             ok = self._commit(lines)
             if not ok:
                 self._hand_over([], _nothing, ())  # wakes the thread, which looks when the disk is well again

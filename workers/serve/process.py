@@ -55,7 +55,10 @@ class Process:
         self.control = Control(settings.control_url, settings.node_token)
         self.work = ThreadPoolExecutor(settings.threads, thread_name_prefix="work")
         self.errands = ThreadPoolExecutor(8, thread_name_prefix="errand")  # blocking calls to control
-        self.journal = Journal(lock.folder / self.boot, loop.call_soon_threadsafe, sync=settings.journal_sync)
+        alone = settings.processes == 1
+        self.journal = Journal(
+            lock.folder / self.boot, loop.call_soon_threadsafe, sync=settings.journal_sync, alone=alone
+        )
         self.shipper = Shipper(self.control, self.journal)
         self.refill = Refill(self.boot, self.control, self.clock, self.journal, self.errands, loop)
         self.links = self._links()

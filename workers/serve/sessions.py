@@ -15,6 +15,7 @@ from contracts.manifests import ColumnSpec, ModelManifest, TensorSpec
 from workers.serve.cost import Cost
 from workers.serve.encode import PredictionWriter
 from workers.serve.list_codec import codec_of
+from workers.serve.memory import give_back
 from workers.serve.packages import Packages
 from workers.serve.problems import Refused
 from workers.serve.providers import candidate_providers, explain
@@ -110,6 +111,7 @@ class Sessions:
                 started = time.perf_counter()
                 model = Model(path, manifest)
                 self._models[sha256] = model
+                give_back()
                 log.info(
                     "model %s ready in %.0f ms on %s; a row takes %.3f ms",
                     sha256[:12],
