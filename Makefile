@@ -7,7 +7,7 @@ READY  := $(VENV)/.installed
 PATHS  := PYTHONPATH=platform:.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-fast test-all chaos soak bench-serving bench-serving-install bench-training bench-training-install lint format types lock error-pages samples client-types clean
+.PHONY: help demo up test test-fast test-all chaos soak bench-serving bench-serving-install bench-training bench-training-install lint format types lock error-pages samples snapshots client-types clean
 
 help: ## Print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -65,6 +65,9 @@ error-pages: $(READY) ## Write docs/errors/ again from the catalogue of failure 
 
 samples: $(READY) ## Write the made-up sample data sets in examples/ again
 	@$(PATHS) $(RUN) -m scripts.made_up
+
+snapshots: $(READY) ## Renew the pictures of the components after a change of style that is meant (needs Chromium)
+	@SNAPSHOTS=renew $(RUN) -m pytest -q tests/browser/test_snapshots.py
 
 client-types: $(READY) ## Write the client's TypeScript types again from the OpenAPI document (needs npm)
 	@$(PATHS) $(RUN) scripts/client_types.py

@@ -79,7 +79,7 @@ def day_bars(days: Sequence[tuple[date, int]], currency: str, label: str) -> Saf
         title = f"{day.day} {day:%B}: {money(micros, currency)}"
         bars.append((round(start + slot * 0.12, 2), top, round(slot * 0.76, 2), round(bottom - top, 2), title))
         if index % every == 0:
-            names.append((round(start + slot / 2, 2), bottom + 18, f"{day.day} {day:%b}"))
+            names.append((round(start + slot / 2, 2), bottom + 24, f"{day.day} {day:%b}"))
     drawn = format_html_join(
         "", '<rect class="bar fill-1" x="{}" y="{}" width="{}" height="{}" rx="2"><title>{}</title></rect>', bars
     )
