@@ -28,8 +28,8 @@ test-all: $(READY) ## The suite, then the long kill tests
 	@$(RUN) -m pytest
 	@$(MAKE) chaos
 
-chaos: $(READY) ## Kill, freeze, fill and overload real processes; prints every promise with its figure
-	@CHAOS=long $(RUN) -m pytest -m chaos --timeout 1200
+chaos: $(READY) ## Kill, freeze, fill and overload real processes, ten thousand cases of each property of money; prints every promise with its figure
+	@CHAOS=long $(RUN) -m pytest -m "chaos or properties" --timeout 1200
 
 soak: $(READY) ## Half an hour of mixed load with swaps; fails when memory grows (SOAK_S=seconds)
 	@$(PATHS) $(RUN) -m benchmarks.serving.soak

@@ -22,7 +22,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Quick password hashes, and static files without the manifest that only `collectstatic` makes."""
     # A busy machine is no finding: properties are about values, not about seconds.
     property_settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    property_settings.load_profile("suite")
+    property_settings.register_profile("long", parent=property_settings.get_profile("suite"), max_examples=10_000)
+    property_settings.load_profile("long" if os.environ.get("CHAOS") == "long" else "suite")
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 

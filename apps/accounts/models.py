@@ -139,6 +139,13 @@ class ApiKey(models.Model):
     scopes = ArrayField(models.CharField(max_length=20))
     endpoints = ArrayField(models.CharField(max_length=40), null=True, blank=True)  # ids; null: all
     policies = models.JSONField(default=list, blank=True)  # list of serving.RatePolicy dicts
+    max_concurrency = models.PositiveIntegerField(null=True, blank=True)  # requests under way; null: no own limit
+    parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, blank=True, related_name="sub_keys")
+    paused_at = models.DateTimeField(null=True, blank=True)
+    share_serial = models.IntegerField(default=0)  # of the link to the usage page; not positive: there is none
+    previous_kid = models.CharField(max_length=10, blank=True, db_index=True)  # of the secret before the rotation
+    previous_digest = models.CharField(max_length=64, blank=True)
+    previous_until = models.DateTimeField(null=True, blank=True)  # until then the secret before is good too
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
@@ -149,6 +156,21 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} (…{self.last_four})"
+
+    @property
+    def chain(self) -> tuple["ApiKey", ...]:
+        """The key, and the one it was issued under: what holds for that one holds for it too."""
+        return (self,) if self.parent is None else (self, self.parent)
+
+    @property
+    def state(self) -> str:
+        """`live`, or the first reason why it is refused: its own or its parent's."""
+        now = timezone.now()
+        if any(key.revoked_at for key in self.chain):
+            return "revoked"
+        if any(key.expires_at is not None and key.expires_at <= now for key in self.chain):
+            return "expired"
+        return "paused" if any(key.paused_at for key in self.chain) else "live"
 
 
 class AuditEntry(models.Model):

@@ -5,8 +5,10 @@ from typing import Any
 import stripe
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import action
 
 from apps.accounts.services.record_audit import record_audit
 from apps.billing.models import (
@@ -24,7 +26,6 @@ from apps.billing.models import (
     TopUp,
     WebhookEvent,
 )
-from apps.billing.services.correct_invoice import reissue_invoice
 from apps.billing.services.grant_by_operator import ask_for_credit, decide_credit
 from apps.billing.services.receive_webhook import apply_event
 from apps.billing.services.resolve_frozen import resolve_frozen
@@ -53,12 +54,15 @@ class InvoiceAdmin(ReadOnly, ModelAdmin):
     list_filter = ["period_start", "currency"]
     search_fields = ["number", "organisation__slug"]
     inlines = [LineInline]
-    actions = ["reissue"]
+    actions_detail = ["credit_note", "reissue"]
 
-    @admin.action(description="Void and write again with the present billing details", permissions=["view"])
-    def reissue(self, request: HttpRequest, invoices: QuerySet[Invoice]) -> None:
-        for invoice in invoices:
-            _told(request, lambda: reissue_invoice(invoice, reason="Billing details corrected", by=request.user))  # type: ignore[arg-type]  # noqa: B023
+    @action(description="Credit note over a part")
+    def credit_note(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("console-correction-ask", "credit_note", object_id)
+
+    @action(description="Void and write again")
+    def reissue(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("console-correction-ask", "reissue", object_id)
 
 
 @admin.register(CreditNote)
@@ -162,6 +166,11 @@ class TopUpAdmin(ReadOnly, ModelAdmin):
     ]
     list_filter = ["state", "is_automatic"]
     search_fields = ["id", "organisation__slug", "checkout_session", "payment_intent"]
+    actions_detail = ["refund"]
+
+    @action(description="Pay back")
+    def refund(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return redirect("console-correction-ask", "refund", object_id)
 
 
 @admin.register(AutoTopUp)

@@ -6,15 +6,31 @@ from typing import Any
 from django import forms
 
 from apps.accounts.service_form import ServiceForm
+from apps.billing.services.change_currency import offered_currencies
 from apps.billing.services.change_profile import TAX_ID_TYPES
+from apps.ledger.currencies import currency_of, minor_digits
 
 MICROS = 1_000_000
 
 
+def currency_choices() -> list[tuple[str, str]]:
+    return [(code, f"{currency_of(code).name} ({code})") for code in offered_currencies()]
+
+
 class TopUpForm(ServiceForm):
-    amount = forms.DecimalField(
-        min_value=1, max_value=10_000, decimal_places=2, initial=Decimal("20"), label="Amount", localize=False
-    )
+    amount = forms.DecimalField(label="Amount", localize=False)
+
+    def __init__(self, *args: Any, currency: str, **named: Any) -> None:
+        super().__init__(*args, **named)
+        bounds = currency_of(currency)
+        self.fields["amount"] = forms.DecimalField(
+            min_value=Decimal(bounds.least_micros) / MICROS,
+            max_value=Decimal(bounds.most_micros) / MICROS,
+            decimal_places=minor_digits(currency),
+            initial=Decimal(bounds.proposed_units),
+            label="Amount",
+            localize=False,
+        )
 
     def amount_micros(self) -> int:
         return int(self.cleaned_data["amount"] * MICROS)
@@ -37,15 +53,27 @@ class ProfileForm(ServiceForm):
     purchase_order = forms.CharField(max_length=60, required=False, label="Your order number")
 
 
+class CurrencyForm(ServiceForm):
+    currency = forms.ChoiceField(
+        label="Currency",
+        required=False,
+        help_text="Of prices, credit and invoices. It can be changed until the first thing that costs.",
+    )
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.fields["currency"].choices = currency_choices()  # type: ignore[attr-defined]
+
+
 class CodeForm(ServiceForm):
     code = forms.CharField(max_length=40, label="Code")
 
 
 class AutoTopUpForm(ServiceForm):
     is_on = forms.BooleanField(required=False, label="Buy credit by itself")
-    threshold = forms.DecimalField(min_value=0, max_value=100_000, decimal_places=2, label="When less is left than")
-    amount = forms.DecimalField(min_value=1, max_value=10_000, decimal_places=0, label="Buy")
-    monthly_cap = forms.DecimalField(min_value=1, max_value=1_000_000, decimal_places=0, label="At most in a month")
+    threshold = forms.DecimalField(min_value=0, max_value=10_000_000, decimal_places=3, label="When less is left than")
+    amount = forms.DecimalField(min_value=1, max_value=10_000_000, decimal_places=0, label="Buy")
+    monthly_cap = forms.DecimalField(min_value=1, max_value=100_000_000, decimal_places=0, label="At most in a month")
 
     def service_arguments(self) -> dict[str, Any]:
         data = self.cleaned_data
@@ -56,7 +84,7 @@ class AutoTopUpForm(ServiceForm):
 class BudgetForm(ServiceForm):
     name = forms.CharField(max_length=80, label="Name", widget=forms.TextInput(attrs={"placeholder": "Staging"}))
     what = forms.ChoiceField(label="Applies to")
-    limit = forms.DecimalField(min_value=0, max_value=1_000_000, decimal_places=6, label="Limit")
+    limit = forms.DecimalField(min_value=0, max_value=1_000_000_000, decimal_places=6, label="Limit")
     period = forms.ChoiceField(choices=[("month", "each calendar month"), ("total", "in total")], label="Counted")
     is_hard = forms.TypedChoiceField(
         coerce=lambda value: value == "hard",

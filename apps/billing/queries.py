@@ -11,7 +11,7 @@ from apps.billing.rules import round_half_even
 from apps.endpoints.models import Endpoint
 from apps.ledger.models import Budget
 from apps.ledger.rules import budget_period
-from apps.metering.queries import BilledLine, amount_in, billed_lines
+from apps.metering.queries import BilledLine, amount_in, billed_lines, key_family, units_in
 from apps.metering.rules import month_after, month_of
 from apps.training.models import Run
 from contracts.usage import (
@@ -23,6 +23,7 @@ from contracts.usage import (
     METER_PLAN,
     METER_PLAN_CREDIT,
     METER_PREDICTIONS,
+    METER_RUN_CREDIT,
     METER_TRAINING_SECONDS,
 )
 
@@ -36,6 +37,7 @@ _TITLES = {
     METER_COMMITMENT: "To the agreed minimum",
     METER_DISCOUNT: "Tiers and included amounts",
     METER_GOODWILL: "Credited for a fault of ours",
+    METER_RUN_CREDIT: "Credited, it failed for a reason of ours",
 }
 
 
@@ -103,9 +105,13 @@ def carried_into(organisation: Organisation, period: date) -> int:
 
 
 def used_by_budget(budget: Budget) -> int:
-    """Return the micros that count against a budget in its present period, from usage events."""
+    """Return what counts against a budget in its present period, from usage events: micros, of a quota predictions."""
     start, end = budget_period(budget.period, timezone.now())
-    scope = {} if budget.scope == "organisation" else {budget.scope: budget.scope_id}
+    scope: dict[str, object] = {} if budget.scope == "organisation" else {budget.scope: budget.scope_id}
+    if budget.scope == "key":
+        scope = {"key__in": key_family(budget.organisation, budget.scope_id)}
+    if budget.measure == "units":
+        return units_in(budget.organisation, meter=METER_PREDICTIONS, start=start, **scope)
     return amount_in(budget.organisation, start=start, end=end, **scope)
 
 

@@ -43,6 +43,7 @@ def shown_budget(budget: Budget, used_micros: int) -> dict[str, Any]:
         "scope_id": budget.scope_id,
         "period": budget.period,
         "is_hard": budget.is_hard,
+        "measure": budget.measure,
         "limit_micros": budget.limit_micros,
         "used_micros": used_micros,
         "percent": used_micros * 100 // budget.limit_micros if budget.limit_micros else None,

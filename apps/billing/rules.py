@@ -4,29 +4,12 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 
-# ISO 4217 currencies that do not have two decimals, among those that Stripe settles.
-_MINOR_DIGITS = {
-    "BIF": 0,
-    "CLP": 0,
-    "JPY": 0,
-    "KRW": 0,
-    "VND": 0,
-    "XOF": 0,
-    "BHD": 3,
-    "JOD": 3,
-    "KWD": 3,
-    "OMR": 3,
-    "TND": 3,
-}
+from apps.ledger.currencies import micros_per_minor, minor_digits
+
 ALERT_STEPS = (50, 75, 90, 100)  # per cent of a budget
 RETRY_WINDOW_S = 20 * 3600  # Stripe recognises an identifier for at least 24 h; beyond 20 h we no longer trust it
 OLDEST_TIMESTAMP_S = 34 * 86_400  # Stripe refuses meter events older than 35 days
 WEBHOOK_TOLERANCE_S = 300  # both ways; the SDK itself accepts timestamps in the future
-
-
-def micros_per_minor(currency: str) -> int:
-    """Return how many micros one minor unit (cent, yen, fils) has."""
-    return int(10 ** (6 - _MINOR_DIGITS.get(currency.upper(), 2)))
 
 
 def round_half_even(micros: int, currency: str) -> tuple[int, int]:
@@ -40,7 +23,7 @@ def round_half_even(micros: int, currency: str) -> tuple[int, int]:
 
 def amount_text(micros: int, currency: str) -> str:
     """Return an exact amount: at least the currency's decimals, at most the six of a micro: 1.50, 0.000123, 20."""
-    least = _MINOR_DIGITS.get(currency.upper(), 2)
+    least = minor_digits(currency)
     whole, part = divmod(abs(micros), 1_000_000)
     digits = f"{part:06d}".rstrip("0").ljust(least, "0")
     sign = "-" if micros < 0 else ""

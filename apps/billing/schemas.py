@@ -100,6 +100,7 @@ class BudgetAnswer(Answer):
     scope_id = serializers.CharField()
     period = serializers.ChoiceField(["month", "total"])
     is_hard = serializers.BooleanField()
+    measure = serializers.ChoiceField(["money", "units"], help_text="units: `_micros` count predictions")
     limit_micros = serializers.IntegerField()
     used_micros = serializers.IntegerField()
     percent = serializers.IntegerField(allow_null=True)

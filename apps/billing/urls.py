@@ -19,6 +19,7 @@ urlpatterns = [
     path("billing/budgets/new", budgets.new_budget, name="budget-new"),
     path("billing/budgets/<str:budget_id>/remove", budgets.remove_budget, name="budget-remove"),
     path("billing/invoices", invoices.invoices, name="invoices"),
+    path("billing/currency", invoices.choose_currency, name="currency"),
     path("billing/profile", invoices.profile, name="profile"),
     path("billing/verify_invoice.py", invoices.verifier, name="verifier"),
     path("billing/credit-notes/<str:note_id>/pdf", invoices.credit_note, name="credit-note"),

@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from apps.billing import api, api_plans
+from apps.billing import api, api_currency, api_plans
 
 urlpatterns = [
+    path("currency", api_currency.CurrencyView.as_view(), name="api-currency"),
     path("plans", api_plans.Plans.as_view(), name="api-plans"),
     path("subscription", api_plans.OneSubscription.as_view(), name="api-subscription"),
     path("subscription/preview", api_plans.SubscriptionPreview.as_view(), name="api-subscription-preview"),

@@ -106,7 +106,8 @@ class Budget(models.Model):
     name = models.CharField(max_length=80)
     scope = models.CharField(max_length=12, choices=[(s, s) for s in ("organisation", "endpoint", "key")])
     scope_id = models.CharField(max_length=40)  # id of the organisation, endpoint or key
-    limit_micros = models.BigIntegerField()
+    limit_micros = models.BigIntegerField()  # of a quota: predictions
+    measure = models.CharField(max_length=5, choices=[("money", "money"), ("units", "predictions")], default="money")
     period = models.CharField(
         max_length=10, choices=[("month", "calendar month"), ("total", "in total")], default="month"
     )
@@ -127,6 +128,7 @@ class Wallet(models.Model):
     """Something that can be spent from, by holds and leases: an organisation's credit, or a hard budget's period.
 
     Credit wallets mirror the ledger: available == balance of customer:<org>, held == balance of held:<org>.
+    Wallets of a quota (budget.measure == units) count predictions where others count micros.
     Budget wallets: limit == available + held + spent; they move on their row only, without ledger entries.
     `available` may go down to -overdraft (post-paid customers).
     """

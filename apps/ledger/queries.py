@@ -1,11 +1,13 @@
 """Reads of the ledger: prices at a moment, balances, statements, wallets of budgets."""
 
+from collections import defaultdict
 from datetime import datetime
 
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from apps.accounts.models import Organisation
+from apps.ledger.default_prices import PRICED
 from apps.ledger.lots import Lot, in_order_of_use
 from apps.ledger.models import CreditLot, LedgerEntry, Price, Wallet
 from apps.ledger.rules import customer_account
@@ -24,6 +26,15 @@ def price_at(meter: str, *, dimension: str, currency: str, at: datetime | None =
     if price is None:
         raise Problem("ours:internal", f"The price book has no price for {meter} ({dimension or 'any'}) in {currency}.")
     return price
+
+
+def priced_currencies(at: datetime | None = None) -> list[str]:
+    """Return the currencies in which everything that is sold by default has a price."""
+    rows = Price.objects.filter(effective_from__lte=at or timezone.now()).values_list("currency", "meter", "dimension")
+    priced: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for currency, meter, dimension in rows.distinct():
+        priced[currency].add((meter, dimension))
+    return sorted(currency for currency, found in priced.items() if found >= PRICED)
 
 
 def balance_of(account: str, currency: str) -> int:

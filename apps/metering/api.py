@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.metering.models import UsageEvent
-from apps.metering.queries import GROUPS, usage_by
+from apps.metering.queries import GROUPS, key_family, usage_by
 from apps.metering.rules import EPOCH, month_of, month_start
 from apps.rest.authentication import OrganisationRequest
 from apps.rest.openapi import listed
@@ -40,7 +40,12 @@ class Usage(APIView):
         parameters=[
             OpenApiParameter("from", str, description="First day or moment (UTC), default: start of this month"),
             OpenApiParameter("to", str, description="Exclusive moment; a plain day is included whole. Default: now"),
-            OpenApiParameter("group_by", str, description="Comma-separated: day, endpoint, key, model_version, run"),
+            OpenApiParameter(
+                "group_by",
+                str,
+                description="Comma-separated: day, endpoint, key, parent_key (with its sub-keys), model_version, run",
+            ),
+            OpenApiParameter("key", str, description="Only this key and the sub-keys issued under it"),
         ],
     )
     def get(self, request: OrganisationRequest) -> Response:
@@ -52,7 +57,11 @@ class Usage(APIView):
         groups = list(dict.fromkeys(part.strip() for part in wanted.split(",") if part.strip()))
         if unknown := [group for group in groups if group not in GROUPS]:
             raise _wrong("group_by", f"{unknown[0]!r} is unknown", f"Use any of {', '.join(GROUPS)}.")
-        rows = usage_by(request.organisation, start=start, end=end, group_by=groups)
+        key = request.query_params.get("key", "")
+        if "\x00" in key:
+            raise _wrong("key", "is not the id of a key", "Use the id of one of your keys.")
+        keys = key_family(request.organisation, key) if key else None
+        rows = usage_by(request.organisation, start=start, end=end, group_by=groups, keys=keys)
         return Response(
             {
                 "object": "usage",

@@ -9,6 +9,7 @@ from apps.accounts.models import Organisation
 _TABLES = {
     "endpoint": [("endpoints", "Endpoint")],
     "key": [("accounts", "ApiKey")],
+    "parent_key": [("accounts", "ApiKey")],
     "run": [("training", "Run")],
     "model_version": [("registry", "ModelVersion")],
 }

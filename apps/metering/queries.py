@@ -1,37 +1,63 @@
 """Reads of usage: one fold of the events gives the dashboard, the budget, the invoice and what Stripe is told."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import BigIntegerField, Case, Count, Sum, When
+from django.db.models import BigIntegerField, Case, CharField, Count, OuterRef, Subquery, Sum, When
 from django.db.models.functions import Coalesce, TruncDate
 
-from apps.accounts.models import Organisation
+from apps.accounts.models import ApiKey, Organisation
 from apps.metering.models import PeriodWatermark, UsageEvent
 from contracts.usage import METER_OVERAGE, METER_PLAN, METER_PLAN_CREDIT, MONEY_METERS
 
 _FEES = (METER_PLAN, METER_PLAN_CREDIT)
-GROUPS = ("day", "endpoint", "key", "model_version", "run")  # besides the meter, which always splits: units differ
+GROUPS = (
+    "day",
+    "endpoint",
+    "key",
+    "parent_key",
+    "model_version",
+    "run",
+)  # besides the meter, which always splits: units differ
 
 
 def usage_by(
-    organisation: Organisation, *, start: datetime, end: datetime, group_by: Sequence[str] = ("day",)
+    organisation: Organisation,
+    *,
+    start: datetime,
+    end: datetime,
+    group_by: Sequence[str] = ("day",),
+    keys: Iterable[str] | None = None,
 ) -> list[dict[str, Any]]:
-    """Return rows of {meter, <groups>, events, units, amount_micros} for [start, end), by when the usage happened."""
+    """Return rows of {meter, <groups>, events, units, amount_micros} for [start, end), by when the usage happened.
+
+    `key` is the key that called, `parent_key` the one it was issued under (a key with none stands for itself);
+    `keys` narrows to the usage of these.
+    """
     if unknown := set(group_by) - set(GROUPS):
         raise ValueError(f"usage cannot be grouped by {', '.join(sorted(unknown))}")
     events = UsageEvent.objects.of(organisation).filter(occurred_at__gte=start, occurred_at__lt=end)
+    if keys is not None:
+        events = events.filter(key__in=list(keys))
+    if "parent_key" in group_by:
+        parent = ApiKey.objects.filter(pk=OuterRef("key")).values("parent_id")
+        events = events.annotate(parent_key=Coalesce(Subquery(parent, output_field=CharField()), "key"))
     names = [*group_by, "meter"]
     rows = events.annotate(day=TruncDate("occurred_at")).values(*names).order_by(*names)
     return list(rows.annotate(events=Count("pk"), units=Sum("units"), amount_micros=Sum("amount_micros")))
 
 
+def key_family(organisation: Organisation, key_id: str) -> list[str]:
+    """The key and the sub-keys issued under it: what counts against its limits."""
+    return [key_id, *ApiKey.objects.of(organisation).filter(parent_id=key_id).values_list("pk", flat=True)]
+
+
 def amount_in(
-    organisation: Organisation, *, start: datetime | None = None, end: datetime | None = None, **scope: str
+    organisation: Organisation, *, start: datetime | None = None, end: datetime | None = None, **scope: object
 ) -> int:
-    """Return what usage cost in [start, end), without plan fees; `scope` narrows to endpoint= or key=."""
+    """Return what usage cost in [start, end), without plan fees; `scope` narrows to endpoint= or key__in=."""
     events = UsageEvent.objects.of(organisation).filter(**scope).exclude(meter__in=_FEES)
     if start is not None:
         events = events.filter(occurred_at__gte=start)
@@ -40,9 +66,11 @@ def amount_in(
     return int(events.aggregate(total=Coalesce(Sum("amount_micros"), 0, output_field=BigIntegerField()))["total"])
 
 
-def units_in(organisation: Organisation, *, meter: str, start: datetime) -> int:
-    """Return the units of a meter since `start`."""
-    events = UsageEvent.objects.of(organisation).filter(meter=meter, occurred_at__gte=start)
+def units_in(organisation: Organisation, *, meter: str, start: datetime | None, **scope: object) -> int:
+    """Return the units of a meter since `start` (None: ever); `scope` narrows to endpoint= or key__in=."""
+    events = UsageEvent.objects.of(organisation).filter(meter=meter, **scope)
+    if start is not None:
+        events = events.filter(occurred_at__gte=start)
     return int(events.aggregate(total=Sum("units"))["total"] or 0)
 
 

@@ -18,7 +18,8 @@ _DAYS = 30
 _TITLES = {
     "day": "Day",
     "endpoint": "Endpoint",
-    "key": "API key",
+    "key": "Sub-key or key",
+    "parent_key": "API key",
     "run": "Run or batch",
     "model_version": "Model version",
 }

@@ -63,14 +63,16 @@ class OrganisationSessionAuthentication(SessionAuthentication):
 def key_for(text: str) -> ApiKey:
     """The live key, or a Problem. Only who holds the whole secret learns that it expired or was revoked."""
     kid = parse_key(text)
-    key = ApiKey.objects.select_related("organisation", "created_by").filter(kid=kid).first() if kid else None
+    keys = ApiKey.objects.select_related("organisation", "created_by", "parent")
+    key = keys.filter(Q(kid=kid) | Q(previous_kid=kid)).first() if kid else None
     digest = digest_key(settings.KEY_PEPPER.encode(), text)
-    if key is None or not hmac.compare_digest(digest, key.digest):
+    is_present = key is not None and key.kid == kid
+    if key is None or not hmac.compare_digest(digest, key.digest if is_present else key.previous_digest):
         raise Problem("yours:not-authenticated")
-    if key.revoked_at is not None:
+    if not is_present and (key.previous_until is None or key.previous_until <= timezone.now()):
         raise Problem("yours:key-revoked")
-    if key.expires_at is not None and key.expires_at <= timezone.now():
-        raise Problem("yours:key-expired")
+    if key.state != "live":
+        raise Problem(f"yours:key-{key.state}")
     return key
 
 

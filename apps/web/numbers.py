@@ -6,6 +6,8 @@ from typing import Any
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.ledger.currencies import minor_digits
+
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
 _METRIC_NAMES = {
     "accuracy": "Accuracy",
@@ -48,19 +50,18 @@ _PERIODS = [(60, "second", 1), (3600, "minute", 60), (86_400, "hour", 3600), (2_
 
 
 def money(micros: int | float | None, currency: str = "USD") -> str:
-    """Micro-units as an amount: two decimals, more where the amount would else be invisible."""
+    """Micro-units as an amount: the currency's decimals, more where the amount would else be invisible."""
     if micros is None or micros == "":
         return "–"
-    micros = int(micros)
+    micros, least = int(micros), minor_digits(currency)
     sign = "−" if micros < 0 else ""
-    text = f"{abs(micros) / 1_000_000:,.6f}"
-    whole, decimals = text.split(".")
+    whole, decimals = f"{abs(micros) / 1_000_000:,.6f}".split(".")
     kept = decimals.rstrip("0")
-    decimals = decimals[:2] if len(kept) <= 2 else kept
-    if abs(micros) >= 100_000_000:
-        whole, decimals = f"{abs(micros) / 1_000_000:,.2f}".split(".")
+    decimals = kept.ljust(least, "0")
+    if abs(micros) >= 100_000_000 and len(kept) > least:
+        whole, _, decimals = f"{abs(micros) / 1_000_000:,.{least}f}".partition(".")
     symbol = _SYMBOLS.get(currency)
-    amount = f"{whole}.{decimals}"
+    amount = f"{whole}.{decimals}" if decimals else whole
     return f"{sign}{symbol}{amount}" if symbol else f"{sign}{amount} {currency}"
 
 

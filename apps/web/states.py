@@ -30,6 +30,7 @@ _LOOKS = {
     "done": Look("good", "Done"),
     "skipped": Look("", "Skipped"),
     "active": Look("good", "Active"),
+    "live": Look("good", "Active"),
     "revoked": Look("", "Revoked"),
     "expired": Look("warn", "Expired"),
     "pending": Look("busy", "Pending"),

@@ -4,7 +4,7 @@ from django.urls import path
 
 from apps.accounts.views import members
 from apps.web.theme import choose_theme
-from apps.web.views import api_docs, home, public, style
+from apps.web.views import api_docs, home, key_page, public, style
 
 urlpatterns = [
     path("", public.landing, name="landing"),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("theme", choose_theme, name="theme"),
     path("organisations/new", home.new_organisation, name="organisation-new"),
     path("invitations/<str:token>", members.accept, name="invitation-accept"),
+    path("key-usage/<str:token>", key_page.shared_usage, name="key-usage"),
     path("errors/", public.failures, name="failures"),
     path("errors/<slug:whose>/<slug:name>", public.failure, name="failure"),
     path("style", style.style, name="style"),

@@ -9,6 +9,11 @@ def rate_key(organisation: str, scope: str, owner: str, policy: str) -> str:
     return f"{{t:{organisation}}}:g:{scope}:{owner}:{policy}"
 
 
+def seats_key(organisation: str, key: str) -> str:
+    """Requests of an API key that are under way, as a sorted set; on the slot of the organisation's rates."""
+    return f"{{t:{organisation}}}:s:{key}"
+
+
 def attempts_key(what: str, digest: str) -> str:
     """Times of wrong passwords for one account or one network address, as a sorted set."""
     return f"{{login}}:{what}:{digest}"

@@ -184,6 +184,7 @@ _ALL = [
         "yours:not-authenticated", "No valid credentials", "Send `Authorization: Bearer my_live_…` with a live key."
     ),
     Failure("yours:key-expired", "The API key has expired", "Create a new key and use that."),
+    Failure("yours:key-paused", "The API key is paused", "Ask whoever issued the key to resume it."),
     Failure("yours:key-revoked", "The API key was revoked", "Use another key."),
     Failure(
         "yours:not-allowed",

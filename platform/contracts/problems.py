@@ -14,6 +14,7 @@ _STATUS = {
     "yours:no-credit": 402,
     "yours:budget-exhausted": 402,
     "yours:suspended": 402,
+    "yours:key-paused": 403,
     "yours:not-allowed": 403,
     "yours:not-found": 404,
     "yours:endpoint-unknown": 404,

@@ -46,6 +46,10 @@ class PublishedKey:
     expires_at: float | None = None  # seconds since the epoch
     policies: list[RatePolicy] = field(default_factory=list)
     wallets: list[str] = field(default_factory=list)  # hard budgets of this key
+    parent: str = ""  # id of the key it was issued under: that one's limits and wallets hold as well
+    paused: bool = False
+    max_concurrency: int = 0  # requests under way over all nodes; 0: no limit of its own
+    unit_wallets: list[str] = field(default_factory=list)  # monthly quotas: they count predictions, not money
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ METER_PLAN = "plan"  # unit: one micro of a plan's monthly fee
 METER_PLAN_CREDIT = "plan_credit"  # unit: one micro given back for the rest of a month under another plan
 METER_COMMITMENT = "commitment"  # unit: one micro that is missing to the agreed minimum of a month
 METER_DISCOUNT = "discount"  # unit: one micro that tiers and included amounts take off the list price
+METER_RUN_CREDIT = "run_credit"  # unit: one micro credited for a run that failed for a reason of ours
 METER_GOODWILL = "goodwill"  # unit: one micro credited for what we did wrong
 # Meters that count money itself: amount == units × this.
 MONEY_METERS = {
@@ -23,6 +24,7 @@ MONEY_METERS = {
     METER_COMMITMENT: 1,
     METER_DISCOUNT: -1,
     METER_GOODWILL: -1,
+    METER_RUN_CREDIT: -1,
 }
 
 

@@ -308,7 +308,15 @@ STRIPE_METER_EVENT_NAME = text("STRIPE_METER_EVENT_NAME", default="modelyard_usa
 IS_STRIPE_DOUBLE = STRIPE_SECRET_KEY == "sk_test_double"
 
 # --- money ----------------------------------------------------------------------------------------------------------
+DEFAULT_CURRENCY = text("DEFAULT_CURRENCY", default="USD")  # proposed at sign-up
 WELCOME_CREDIT_MICROS = integer("WELCOME_CREDIT_MICROS", default=5_000_000)  # granted to each new organisation
+# The same for organisations in another currency than the default one; none of these where the one above is 0.
+WELCOME_CREDITS = {
+    currency: int(micros)
+    for currency, micros in (
+        part.split("=", 1) for part in words("WELCOME_CREDITS", "EUR=5000000,JPY=750000000,KWD=1500000")
+    )
+}
 ORGANISATION_REQUESTS_PER_MINUTE = integer("ORGANISATION_REQUESTS_PER_MINUTE", default=600_000)  # fair-use ceiling
 SELLER_NAME = text("SELLER_NAME", default="Modelyard")  # on invoices
 SELLER_DETAILS = text("SELLER_DETAILS", default="")  # address and tax number, on invoices

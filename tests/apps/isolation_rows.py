@@ -22,7 +22,9 @@ API: dict[str, Actions] = {
     "invitations/<str:invitation_id>": {"GET": "admin", "DELETE": "admin"},
     "audit": {"GET": "admin"},
     "keys": {"GET": "read", "POST": "admin"},
-    "keys/<str:key_id>": {"GET": "read", "DELETE": "admin"},
+    "keys/self/usage": {"GET": "predict"},
+    "keys/<str:key_id>": {"GET": "read", "PATCH": "admin", "DELETE": "admin"},
+    "keys/<str:key_id>/rotate": ADMIN_POST,
     # datasets
     "datasets": {"GET": "read", "POST": "write"},
     "datasets/<str:dataset_id>": {"GET": "read", "PATCH": "write", "DELETE": "write"},
@@ -79,6 +81,7 @@ API: dict[str, Actions] = {
     "budgets/<str:budget_id>": {"GET": "read", "PATCH": "billing", "DELETE": "billing"},
     "credits": {"GET": "read", "POST": "billing"},
     "credits/<str:top_up_id>": READ,
+    "currency": {"GET": "read", "PATCH": "billing"},
 }
 OPEN = {"schema"}  # for everybody, on purpose
 
@@ -86,6 +89,10 @@ PAGES: dict[str, Actions] = {
     "": READ,
     "keys/": READ,
     "keys/new": {"GET": "admin", "POST": "admin"},
+    "keys/<str:key_id>/": READ,
+    "keys/<str:key_id>/sub-keys/new": {"GET": "admin", "POST": "admin"},
+    "keys/<str:key_id>/change": {"GET": "admin", "POST": "admin"},
+    "keys/<str:key_id>/do/<slug:verb>": ADMIN_POST,
     "keys/<str:key_id>/revoke": ADMIN_POST,
     "members/": READ,
     "members/<int:membership_id>/role": ADMIN_POST,
@@ -151,6 +158,7 @@ PAGES: dict[str, Actions] = {
     "billing/card": {"POST": "billing"},
     "billing/portal": {"POST": "billing"},
     "billing/top-up": {"POST": "billing"},
+    "billing/currency": {"POST": "billing"},
     "billing/budgets": READ,
     "billing/budgets/new": {"POST": "billing"},
     "billing/budgets/<str:budget_id>/remove": {"POST": "billing"},
@@ -200,6 +208,7 @@ BODIES: dict[tuple[str, str], Any] = {  # (method, pattern) -> body; foreign ids
     ("PATCH", "members/<str:member_id>"): lambda ids: {"role": "viewer"},
     ("POST", "invitations"): lambda ids: {"email": "x@example.com"},
     ("POST", "keys"): lambda ids: {"name": "x", "scopes": ["read"], "endpoints": [ids["endpoint"]]},
+    ("PATCH", "keys/<str:key_id>"): lambda ids: {"paused": True},
     ("PATCH", "datasets/<str:dataset_id>"): lambda ids: {"name": "Taken over"},
     ("POST", "runs"): lambda ids: {"dataset_version": ids["dataset_version"], "target": "x", "budget_seconds": 60},
     ("POST", "runs/estimate"): lambda ids: {
@@ -220,6 +229,7 @@ BODIES: dict[tuple[str, str], Any] = {  # (method, pattern) -> body; foreign ids
     ("POST", "subscription/preview"): lambda ids: {"plan": "free"},
     ("POST", "webhooks"): lambda ids: {"url": "https://example.com/hook"},
     ("PATCH", "webhooks/<str:webhook_id>"): lambda ids: {"description": "taken over"},
+    ("PATCH", "currency"): lambda ids: {"currency": "EUR"},
     ("PATCH", "budgets/<str:budget_id>"): lambda ids: {"limit_micros": 5},
 }
 NAMES_FOREIGN_IDS = {  # collections where only the foreign id in the body is wrong

@@ -11,6 +11,7 @@ from workers.serve.leases import Leases, Wallet
 from workers.serve.limits import DEMANDS_PER_CALL, Demand, Limits, Verdict
 from workers.serve.problems import Refused
 from workers.serve.rate_headers import passed_header, refused_header
+from workers.serve.seats import SeatKeeper
 from workers.serve.turns import Turns
 
 Group = tuple[Route, list[Call]]
@@ -28,6 +29,7 @@ class Gate:
     ) -> None:
         self._limits = limits
         self._turns = Turns()
+        self._seats = SeatKeeper(limits)
         self._leases = leases
         self._passed = passed
         self._refuse = refuse
@@ -46,7 +48,26 @@ class Gate:
         call.admitted = True
 
     def admit(self, calls: list[Call]) -> None:
-        """Take all calls of a tick."""
+        """Take all calls of a tick; those whose keys limit what is under way get a seat first."""
+        seated = [call for call in calls if call.route is not None and call.route.seats]
+        if seated:
+            self._seats.take(seated, self._seated)
+            calls = [call for call in calls if call.route is None or not call.route.seats]
+        if calls:
+            self._admit(calls)
+
+    def _seated(self, passing: list[Call], late: list[tuple[Call, int]]) -> None:
+        for call, most in late:
+            detail = f"More than {most} requests of the key are under way."
+            self._refuse(call, Refused("yours:rate-limited", detail, retry_after_s=1))
+        if passing:
+            self._admit(passing)
+
+    def leave(self, call: Call) -> None:
+        """The call is answered: its seat is free."""
+        self._seats.leave(call)
+
+    def _admit(self, calls: list[Call]) -> None:
         groups: dict[tuple[Route, int], list[Call]] = {}
         for call in calls:
             if call.route is not None:
@@ -98,9 +119,16 @@ class Gate:
                 if self._pay(call):
                     paid.append(call)
             except Refused as refusal:
-                self._refuse(call, refusal)
+                self._unpaid(call, refusal)
         if paid:
             self._passed(paid)
+
+    def _unpaid(self, call: Call, refusal: Refused) -> None:
+        """Checked all, committed all: a request that no money was left for has used no rate either."""
+        if call.route is not None and call.route.buckets:
+            self._limits.give_back(call.route.buckets, call.units)
+            call.rate_headers = call.route.policy_header  # the numbers are looked up again
+        self._refuse(call, refusal)
 
     def resume(self, calls: list[Call]) -> None:
         """A refill came, or failed: try again those that waited for it."""
@@ -116,9 +144,9 @@ class Gate:
     def _pay(self, call: Call) -> bool:
         """True: paid. False: parked until a wallet is refilled."""
         route = call.route
-        if route is None or call.amount_micros == 0:
+        if route is None or (call.amount_micros == 0 and not route.counts_units):
             return True
-        found = self._leases.spend(route.wallets, call.amount_micros)
+        found = self._leases.spend(route.wallets, call.amount_micros, call.units)
         if isinstance(found, Wallet):
             found.waiting.append(call)
             return False

@@ -327,7 +327,7 @@ class Road:
     def refuse(self, call: Call, refusal: Refused) -> None:
         """End a call with a problem; what it had taken goes back."""
         if call.leases:
-            self._leases.give_back(call.leases, call.amount_micros)
+            self._leases.give_back(call.leases, call.amount_micros, call.units)
             call.leases = ()
         headers = b"Cache-Control: no-store\r\n"
         if refusal.retry_after_s:
@@ -354,6 +354,8 @@ class Road:
         if call.admitted and call.route is not None:
             call.admitted = False
             call.route.organisation.in_flight -= 1
+        if call.seat:
+            self.gate.leave(call)
         if call.encoding is not None and status == 200 and call.encoding.content_type:
             content_type = call.encoding.content_type
         headers += call.rate_headers + b"X-Request-Id: " + call.request_id + b"\r\n"

@@ -51,6 +51,7 @@ class Call:
         "request_id",
         "route",
         "rows",
+        "seat",
         "shape",
         "started_s",
         "trace",
@@ -84,6 +85,7 @@ class Call:
         self.trace: Trace | None = None  # few are traced, and none without a tracer
         self.leases: tuple[Lease, ...] = ()
         self.admitted = False  # counts in the concurrency of its organisation
+        self.seat = ""  # its name among the requests of its key that are under way, where those are limited
         self.counted = False  # counts in the load of this process
         self.predictions: Any = None
         self.rate_headers = b""

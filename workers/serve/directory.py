@@ -6,6 +6,7 @@ import base64
 import hmac
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,6 +19,7 @@ from workers.serve.leases import Leases, Wallet
 from workers.serve.limits import Bucket
 from workers.serve.problems import Refused
 from workers.serve.rate_headers import policy_header
+from workers.serve.seats import Seats
 from workers.serve.sessions import Model
 from workers.serve.sticky import stick, sticky_value
 
@@ -92,37 +94,49 @@ class Registry:
 class Route:
     """One key's way to one endpoint: limits, wallets, price and the constant part of its usage records."""
 
-    def __init__(
-        self, key: PublishedKey, organisation: PublishedOrganisation, endpoint: PublishedEndpoint, registry: Registry
-    ) -> None:
-        self.key = key
+    def __init__(self, entry: KeyEntry, endpoint: PublishedEndpoint, registry: Registry) -> None:
+        organisation = entry.organisation
+        self.key = entry.key
         self.organisation = registry.organisation(organisation.id)
         self.max_concurrency = organisation.max_concurrency
         self.endpoint = endpoint
         self.state = registry.endpoint(endpoint.id)
         self.tally = registry.histograms.of(endpoint.id)  # of requests that reach no deployment
-        self.buckets = _buckets(key, organisation, endpoint)
+        self.buckets = _buckets(entry.chain, organisation, endpoint)
+        self.seats = tuple(Seats.of(organisation.id, one) for one in entry.chain if one.max_concurrency)
         self.ahead = Ahead(self.buckets)
         self.policy_header = policy_header(self.buckets)
         self.smallest_burst = min((bucket.burst for bucket in self.buckets), default=0)
-        wallets = [organisation.wallet, *organisation.wallets, *endpoint.wallets, *key.wallets]
-        self.wallets: tuple[Wallet, ...] = tuple(registry.leases.wallet(one) for one in dict.fromkeys(wallets) if one)
+        wallets = [organisation.wallet, *organisation.wallets, *endpoint.wallets]
+        wallets += [wallet for one in entry.chain for wallet in one.wallets]
+        quotas = [wallet for one in entry.chain for wallet in one.unit_wallets]
+        self.counts_units = bool(quotas)
+        self.wallets: tuple[Wallet, ...] = (
+            *(registry.leases.wallet(one) for one in dict.fromkeys(wallets) if one),
+            *(registry.leases.wallet(one, counts_units=True) for one in dict.fromkeys(quotas)),
+        )
         self.is_slow = endpoint.latency_class == "batch"
         self.unit_price = endpoint.price.unit_price_micros
         self.record_parts: dict[str, bytes] = {}  # by model version; see journal_line.py
 
 
 class KeyEntry:
-    def __init__(self, key: PublishedKey, organisation: PublishedOrganisation) -> None:
+    """A key with the one it was issued under: what holds for the parent holds for the sub-key too."""
+
+    def __init__(
+        self, key: PublishedKey, organisation: PublishedOrganisation, parent: PublishedKey | None = None
+    ) -> None:
         self.key = key
+        self.chain = (key,) if parent is None else (key, parent)
         self.organisation = organisation
-        self.expires_at = key.expires_at or 0.0
-        self.may_predict = "predict" in key.scopes
+        self.expires_at = min((one.expires_at for one in self.chain if one.expires_at), default=0.0)
+        self.paused = any(one.paused for one in self.chain)
+        self.may_predict = all("predict" in one.scopes for one in self.chain)
         self.routes: dict[str, Route] = {}
 
     @cached_property
     def limits(self) -> KeyLimits:
-        return KeyLimits(_buckets(self.key, self.organisation, None))
+        return KeyLimits(_buckets(self.chain, self.organisation, None))
 
 
 class KeyLimits:
@@ -143,10 +157,12 @@ class Directory:
         self._registry = registry
         self._pepper = base64.b64decode(config.pepper)
         organisations = {organisation.id: organisation for organisation in config.organisations}
+        # After a rotation a key is listed twice, the present secret first: that one's end is the key's own.
+        parents = {key.id: key for key in reversed(config.keys) if not key.parent}
         self._keys = {
-            key.kid: KeyEntry(key, organisations[key.organisation])
+            key.kid: KeyEntry(key, organisations[key.organisation], parents.get(key.parent))
             for key in config.keys
-            if key.organisation in organisations
+            if key.organisation in organisations and (not key.parent or key.parent in parents)
         }
         self._endpoints = {(endpoint.organisation, endpoint.name): endpoint for endpoint in config.endpoints}
         self._by_header: dict[bytes, KeyEntry] = {}
@@ -165,6 +181,8 @@ class Directory:
             self._by_header[header] = entry
         if entry.expires_at and entry.expires_at <= time.time():
             raise Refused("yours:key-expired")
+        if entry.paused:
+            raise Refused("yours:key-paused")
         return entry
 
     def route(self, entry: KeyEntry, name: str) -> Route:
@@ -184,13 +202,13 @@ class Directory:
         endpoint = self._endpoints.get((entry.organisation.id, name))
         if endpoint is None:
             raise Refused("yours:endpoint-unknown")
-        if entry.key.endpoints is not None and endpoint.id not in entry.key.endpoints:
+        if any(one.endpoints is not None and endpoint.id not in one.endpoints for one in entry.chain):
             raise Refused("yours:not-allowed", "The key is not made for this endpoint.")
         if entry.organisation.suspended:
             raise Refused("yours:suspended", f"{entry.organisation.suspended}.")
         if endpoint.paused:
             raise Refused("yours:endpoint-paused")
-        route = entry.routes[name] = Route(entry.key, entry.organisation, endpoint, self._registry)
+        route = entry.routes[name] = Route(entry, endpoint, self._registry)
         return route
 
     def endpoints(self) -> list[PublishedEndpoint]:
@@ -213,22 +231,25 @@ class Directory:
 
 
 def _buckets(
-    key: PublishedKey, organisation: PublishedOrganisation, endpoint: PublishedEndpoint | None
+    keys: Sequence[PublishedKey], organisation: PublishedOrganisation, endpoint: PublishedEndpoint | None
 ) -> tuple[Bucket, ...]:
-    owners: list[tuple[str, str, list[Any]]] = [("key", key.id, key.policies)]
+    """A sub-key's own policies, then its parent's, the endpoint's, the organisation's."""
+    owners: list[tuple[str, str, str, list[Any]]] = [
+        (word, "key", key.id, key.policies) for word, key in zip(("key", "parent"), keys, strict=False)
+    ]
     if endpoint is not None:
-        owners.append(("endpoint", endpoint.id, endpoint.policies))
-    owners.append(("org", organisation.id, organisation.policies))
-    names = [policy.name for _, _, policies in owners for policy in policies]
+        owners.append(("endpoint", "endpoint", endpoint.id, endpoint.policies))
+    owners.append(("org", "org", organisation.id, organisation.policies))
+    names = [policy.name for *_, policies in owners for policy in policies]
     return tuple(
         Bucket.of(
             policy,
             organisation.id,
             scope,
             owner,
-            policy.name if names.count(policy.name) == 1 else f"{scope}-{policy.name}",
+            policy.name if names.count(policy.name) == 1 else f"{word}-{policy.name}",
         )
-        for scope, owner, policies in owners
+        for word, scope, owner, policies in owners
         for policy in policies
         if policy.quota > 0
     )

@@ -42,6 +42,7 @@ class Wallet:
     """The leases this process holds on one wallet, and the requests that wait for more."""
 
     id: str
+    counts_units: bool = False  # a quota of predictions; else money
     leases: list[Lease] = field(default_factory=list)
     waiting: deque[Any] = field(default_factory=deque)
     refilling: bool = False
@@ -60,45 +61,50 @@ class Leases:
         self.retired: list[Lease] = []
         self._ask_control = ask_control  # (wallet, want, least): ends in `granted`, `empty` or `away`
 
-    def wallet(self, wallet_id: str) -> Wallet:
+    def wallet(self, wallet_id: str, *, counts_units: bool = False) -> Wallet:
         wallet = self.wallets.get(wallet_id)
         if wallet is None:
-            wallet = self.wallets[wallet_id] = Wallet(wallet_id)
+            wallet = self.wallets[wallet_id] = Wallet(wallet_id, counts_units)
         return wallet
 
-    def spend(self, wallets: tuple[Wallet, ...], amount: int) -> tuple[Lease, ...] | Wallet:
-        """Take `amount` from each wallet, or say which wallet needs a refill first. Raises Refused."""
+    def spend(self, wallets: tuple[Wallet, ...], amount: int, units: int) -> tuple[Lease, ...] | Wallet:
+        """Take micros from each wallet, `units` from each quota; or say which needs a refill first. Raises Refused."""
         found = []
         for wallet in wallets:
-            lease = self._usable(wallet, amount)
+            cost = units if wallet.counts_units else amount
+            if not cost:
+                continue
+            lease = self._usable(wallet, cost)
             if lease is None:
-                self._need(wallet, amount)
+                self._need(wallet, cost)
                 return wallet
             found.append(lease)
         for lease in found:
-            lease.left -= amount
-            lease.open_calls += 1
             wallet = lease.wallet
-            wallet.spent_since += amount
+            cost = units if wallet.counts_units else amount
+            lease.left -= cost
+            lease.open_calls += 1
+            wallet.spent_since += cost
             if not wallet.refilling and lease.left < lease.granted * REFILL_BELOW:
-                self._refill_ahead(wallet, amount)
+                self._refill_ahead(wallet, cost)
         return tuple(found)
 
-    def spend_at_once(self, wallets: tuple[Wallet, ...], amount: int) -> tuple[Lease, ...] | None:
+    def spend_at_once(self, wallets: tuple[Wallet, ...], amount: int, units: int) -> tuple[Lease, ...] | None:
         """Take the price of many requests from each wallet; None, and nothing taken, where that needs a refill.
         `give_back` and `keep` take the same leases once for all of them."""
         for wallet in wallets:
-            if self._usable(wallet, amount) is None:
+            if self._usable(wallet, units if wallet.counts_units else amount) is None:
                 return None
-        spent = self.spend(wallets, amount)
+        spent = self.spend(wallets, amount, units)
         return None if isinstance(spent, Wallet) else spent
 
-    def give_back(self, leases: tuple[Lease, ...], amount: int) -> None:
+    def give_back(self, leases: tuple[Lease, ...], amount: int, units: int) -> None:
         """The request failed: nothing was journalled, the money is free again."""
         for lease in leases:
-            lease.left += amount
+            cost = units if lease.wallet.counts_units else amount
+            lease.left += cost
             lease.open_calls -= 1
-            lease.wallet.spent_since -= amount
+            lease.wallet.spent_since -= cost
 
     def keep(self, leases: tuple[Lease, ...]) -> None:
         """The record is durable: the money is spent for good."""
@@ -140,7 +146,8 @@ class Leases:
                 self._retire(lease)
 
     def held_micros(self) -> int:
-        return sum(lease.left for wallet in self.wallets.values() for lease in wallet.leases)
+        money = [wallet for wallet in self.wallets.values() if not wallet.counts_units]
+        return sum(lease.left for wallet in money for lease in wallet.leases)
 
     # inside
 
@@ -204,7 +211,7 @@ def budget_exhausted(wallet: str, problem: dict[str, Any]) -> Refused:
     if problem.get("code") == "yours:suspended":
         return Refused("yours:suspended", str(problem.get("detail", "")), extra={"wallet": wallet})
     extra = {"wallet": problem.get("wallet") or wallet, "available_micros": problem.get("available_micros", 0)}
-    for name in ("budget_id", "resets_at"):
-        if problem.get(name):
+    for name in ("budget_id", "resets_at", "available_units"):
+        if problem.get(name) is not None:
             extra[name] = problem[name]
     return Refused("yours:budget-exhausted", str(problem.get("detail", "")), extra=extra)

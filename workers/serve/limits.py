@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 SCRIPT = (Path(__file__).parent / "gcra.lua").read_text()
 SCRIPT_SHA1 = sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()  # how Redis names scripts
 LOAD_SCRIPT = ("SCRIPT", "LOAD", SCRIPT)
+GIVE_BACK = (Path(__file__).parent / "give_back.lua").read_text()
 DEMANDS_PER_CALL = 256  # Lua's unpack takes a few thousand keys; callers split longer lists
 
 
@@ -87,6 +88,17 @@ class Limits:
 
         if not self.link.ask(command, replied):
             answer(self.check_locally(demands))
+
+    def give_back(self, buckets: tuple[Bucket, ...], units: int) -> None:
+        """Permissions that were taken and not used, because something else refused the request."""
+        if self.link is not None and self.link.up:
+            keys = [bucket.key for bucket in buckets]
+            emissions = [units * bucket.emission_us for bucket in buckets]
+            self.link.ask(("EVAL", GIVE_BACK, len(keys), *keys, *emissions), lambda reply: None)
+            return
+        for bucket in buckets:
+            if bucket.key in self._local:
+                self._local[bucket.key] -= units * bucket.emission_us * self.nodes
 
     def _reload(self, error: str) -> None:
         if self.link is not None and error.startswith("NOSCRIPT"):

@@ -143,7 +143,7 @@ class QuickRoad:
         if head.directory is not road.directory or head.directory is None:
             self._resolve(head)
         route = head.route
-        if route is None or not road.is_well() or (head.expires_at and head.expires_at <= time.time()):
+        if route is None or route.seats or not road.is_well() or (head.expires_at and head.expires_at <= time.time()):
             return None
         live = self._live(head, route)
         rows = self._read(calls)
@@ -180,8 +180,8 @@ class QuickRoad:
             if verdict is None:
                 return False
             part.rate_headers = route.policy_header + passed_header(route.buckets, verdict)
-        if part.amount:
-            leases = self._leases.spend_at_once(route.wallets, part.amount)
+        if part.amount or route.counts_units:
+            leases = self._leases.spend_at_once(route.wallets, part.amount, part.units)
             if leases is None:
                 route.ahead.give_back(part.units)
                 return False
@@ -195,7 +195,7 @@ class QuickRoad:
 
     def _give_back(self, part: Part) -> None:
         if part.leases:
-            self._leases.give_back(part.leases, part.amount)
+            self._leases.give_back(part.leases, part.amount, part.units)
         part.route.ahead.give_back(part.units)
         self._leave(part)
 

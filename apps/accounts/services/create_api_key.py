@@ -14,6 +14,8 @@ from contracts.keys import SCOPES, digest_key, mint_key
 from contracts.problems import Problem
 from contracts.serving import RatePolicy
 
+MOST_SUB_KEYS = 1_000  # of one key; each is a line of what the serving nodes pull
+
 
 def create_api_key(
     organisation: Organisation,
@@ -25,11 +27,18 @@ def create_api_key(
     policies: Iterable[RatePolicy] = (),
     expires_at: datetime | None = None,
     mode: str = "live",
+    parent: ApiKey | None = None,
+    max_concurrency: int | None = None,
     address: str | None = None,
 ) -> tuple[ApiKey, str]:
-    """`endpoints` are ids (None: all of the organisation); the caller has checked that they exist."""
+    """`endpoints` are ids (None: all of the organisation); the caller has checked that they exist.
+
+    With a `parent` it is a sub-key, for a consumer of the customer: it calls endpoints and does nothing else.
+    """
     scopes = sorted(set(scopes), key=SCOPES.index) if set(scopes) <= set(SCOPES) else []
     _check(name, scopes, mode, expires_at)
+    if parent is not None:
+        _check_under(parent, scopes, endpoints)
     kid, secret = mint_key(mode)
     with transaction.atomic():
         key = ApiKey.objects.create(
@@ -42,10 +51,14 @@ def create_api_key(
             scopes=scopes,
             endpoints=endpoints,
             policies=[asdict(policy) for policy in policies],
+            max_concurrency=max_concurrency,
+            parent=parent,
             expires_at=expires_at,
             created_by=created_by if isinstance(created_by, User) else None,
         )
-        details = {"name": key.name, "scopes": scopes, "endpoints": endpoints}
+        details: dict[str, object] = {"name": key.name, "scopes": scopes, "endpoints": endpoints}
+        if parent is not None:
+            details["parent"] = parent.pk
         record_audit(
             organisation,
             actor=created_by or "system",
@@ -55,6 +68,19 @@ def create_api_key(
             address=address,
         )
     return key, secret
+
+
+def _check_under(parent: ApiKey, scopes: list[str], endpoints: list[str] | None) -> None:
+    if parent.parent_id is not None:
+        raise Problem("yours:state", "A sub-key has no sub-keys of its own.")
+    if parent.state in ("revoked", "expired"):
+        raise Problem("yours:state", f"The key {parent.name} is {parent.state}.")
+    if scopes != ["predict"] or "predict" not in parent.scopes:
+        raise Problem("yours:not-allowed", "A sub-key has the scope `predict` alone, and its parent must have it.")
+    if endpoints is not None and parent.endpoints is not None and not set(endpoints) <= set(parent.endpoints):
+        raise Problem("yours:not-allowed", "A sub-key may only use endpoints that its parent may use.")
+    if parent.sub_keys.filter(revoked_at=None).count() >= MOST_SUB_KEYS:
+        raise Problem("yours:limit-reached", f"A key has at most {MOST_SUB_KEYS:,} sub-keys.")
 
 
 def _check(name: str, scopes: list[str], mode: str, expires_at: datetime | None) -> None:

@@ -381,4 +381,25 @@ class Migration(migrations.Migration):
             model_name='promoredemption',
             constraint=models.UniqueConstraint(fields=('code', 'organisation'), name='code_once_per_organisation'),
         ),
+        migrations.CreateModel(
+            name='Correction',
+            fields=[
+                ('id', models.CharField(default=functools.partial(contracts.ids.new_id, *('cor',), **{}), editable=False, max_length=40, primary_key=True, serialize=False)),
+                ('kind', models.CharField(choices=[('refund', 'Pay a payment back'), ('credit_note', 'Credit note over a part'), ('reissue', 'Void and write again')], max_length=12)),
+                ('subject', models.CharField(max_length=40)),
+                ('amount_micros', models.BigIntegerField(default=0)),
+                ('currency', models.CharField(max_length=3)),
+                ('reason', models.CharField(max_length=300)),
+                ('state', models.CharField(default='asked', max_length=10)),
+                ('outcome', models.CharField(blank=True, max_length=200)),
+                ('asked_at', models.DateTimeField(auto_now_add=True)),
+                ('decided_at', models.DateTimeField(blank=True, null=True)),
+                ('asked_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('decided_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organisation')),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('decided_by', models.F('asked_by')), ('state', 'done'), _negated=True), name='two_people_correct'), models.UniqueConstraint(condition=models.Q(('state', 'asked')), fields=('kind', 'subject'), name='one_open_correction')],
+            },
+        ),
     ]

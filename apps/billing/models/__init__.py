@@ -2,13 +2,14 @@
 
 from apps.billing.models.credit import AutoTopUp, CreditRequest, PromoCode, PromoRedemption, TopUp
 from apps.billing.models.invoices import BillingProfile, CreditNote, Invoice, InvoiceLine
-from apps.billing.models.operations import ReconcileRun
+from apps.billing.models.operations import Correction, ReconcileRun
 from apps.billing.models.plans import Plan, Subscription
 from apps.billing.models.stripe import StripeCustomer, StripePush, WebhookEvent
 
 __all__ = [
     "AutoTopUp",
     "BillingProfile",
+    "Correction",
     "CreditNote",
     "CreditRequest",
     "Invoice",

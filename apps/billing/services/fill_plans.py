@@ -13,9 +13,8 @@ DEFAULT_PLANS: list[dict[str, Any]] = [
     {
         "name": "free",
         "title": "Free",
-        "summary": "To try it: one endpoint, a dollar of usage each month.",
+        "summary": "To try it: one endpoint and a little usage each month.",
         "rank": 0,
-        "included_micros": 1_000_000,
         "limits": {
             "endpoints": 1,
             "storage_bytes": _GB,
@@ -36,10 +35,8 @@ DEFAULT_PLANS: list[dict[str, Any]] = [
     {
         "name": "team",
         "title": "Team",
-        "summary": "For a team in production, with 20 dollars of usage each month.",
+        "summary": "For a team in production, with usage included each month.",
         "rank": 20,
-        "fee_micros": 49_000_000,
-        "included_micros": 20_000_000,
         "trial_days": 14,
         "limits": {
             "endpoints": 500,
@@ -54,19 +51,50 @@ DEFAULT_PLANS: list[dict[str, Any]] = [
         "title": "Enterprise",
         "summary": "No limits, an agreed minimum; ask us.",
         "rank": 30,
-        "fee_micros": 499_000_000,
-        "commitment_micros": 2_000_000_000,
         "is_public": False,
         "limits": {},
     },
 ]
 
+_UNIT = 1_000_000
+# currency -> plan -> amounts in whole units of it: set, not converted
+_AMOUNTS: dict[str, dict[str, dict[str, int]]] = {
+    "USD": {
+        "free": {"included": 1},
+        "payg": {},
+        "team": {"fee": 49, "included": 20},
+        "enterprise": {"fee": 499, "commitment": 2_000},
+    },
+    "EUR": {
+        "free": {"included": 1},
+        "payg": {},
+        "team": {"fee": 45, "included": 18},
+        "enterprise": {"fee": 459, "commitment": 1_900},
+    },
+    "JPY": {
+        "free": {"included": 150},
+        "payg": {},
+        "team": {"fee": 7_500, "included": 3_000},
+        "enterprise": {"fee": 75_000, "commitment": 300_000},
+    },
+    "KWD": {
+        "free": {"included": 1},
+        "payg": {},
+        "team": {"fee": 15, "included": 6},
+        "enterprise": {"fee": 150, "commitment": 600},
+    },
+}
+
 
 def fill_plans(plan_model: type[models.Model]) -> int:
     """Return how many plans were added. Takes the model, because a migration brings its own."""
     added = 0
-    for plan in DEFAULT_PLANS:
-        if not plan_model._default_manager.filter(name=plan["name"], currency="USD").exists():
-            plan_model._default_manager.create(id=new_id("plv"), currency="USD", effective_from=_BEGINS, **plan)
-            added += 1
+    for currency, plans in _AMOUNTS.items():
+        for plan in DEFAULT_PLANS:
+            if not plan_model._default_manager.filter(name=plan["name"], currency=currency).exists():
+                amounts = {f"{word}_micros": units * _UNIT for word, units in plans[plan["name"]].items()}
+                plan_model._default_manager.create(
+                    id=new_id("plv"), currency=currency, effective_from=_BEGINS, **plan, **amounts
+                )
+                added += 1
     return added

@@ -16,6 +16,7 @@ from apps.accounts.services.record_audit import record_audit
 from apps.billing.models import Plan, Subscription
 from apps.billing.plan_queries import plan_at
 from apps.billing.proration import month_around, rest_of_month
+from apps.billing.rules import amount_text
 from apps.billing.services.change_plan import apply_limits, grant_included
 from apps.billing.services.tell_people import tell_people
 from apps.metering.services.post_adjustment import post_adjustment
@@ -94,7 +95,7 @@ def _miss(row: Subscription, plan: Plan, fee: int, now: datetime) -> bool:
     until = since + timedelta(days=GRACE_DAYS)
     step = "suspended" if changes["state"] == "suspended" else f"day-{due[-1]}"
     text = (
-        f"The fee of the plan {plan.title} ({fee / 1_000_000:.2f} {row.organisation.currency}) for "
+        f"The fee of the plan {plan.title} ({amount_text(fee, row.organisation.currency)}) for "
         f"{row.organisation.name} could not be taken from the credit. "
     )
     text += "Service is suspended until it is paid." if step == "suspended" else f"Please top up by {until:%d %B %Y}."

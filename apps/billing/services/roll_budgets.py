@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from apps.billing.queries import used_by_budget
-from apps.billing.rules import alert_steps_reached
+from apps.billing.rules import alert_steps_reached, amount_text
 from apps.billing.services.tell_people import tell_people
 from apps.ledger.models import Budget
 from apps.ledger.rules import budget_period
@@ -30,13 +30,15 @@ def _alert(budget: Budget, step: int, used_micros: int) -> bool:
     start, _ = budget_period(budget.period, timezone.now())
     key = f"budget:{budget.pk}:{start:%Y-%m}:{step}" if start else f"budget:{budget.pk}:total:{step}"
     currency = budget.organisation.currency
+    used, limit = amount_text(used_micros, currency), amount_text(budget.limit_micros, currency)
+    if budget.measure == "units":
+        used, limit = f"{used_micros:,} predictions", f"{budget.limit_micros:,} predictions"
     effect = "Calls beyond it are refused." if budget.is_hard else "Nothing is stopped; this is a reminder."
     return tell_people(
         budget.organisation,
         event="budget.alert",
         subject=f"Budget {budget.name}: {step} % used",
-        text=f"{budget.organisation.name} has used {used_micros / 1_000_000:.6f} {currency} of the budget "
-        f"{budget.name}, which is {budget.limit_micros / 1_000_000:.6f} {currency}. {effect}",
+        text=f"{budget.organisation.name} has used {used} of the budget {budget.name}, which is {limit}. {effect}",
         data={
             "budget": budget.pk,
             "name": budget.name,
@@ -44,6 +46,7 @@ def _alert(budget: Budget, step: int, used_micros: int) -> bool:
             "used_micros": used_micros,
             "limit_micros": budget.limit_micros,
             "currency": currency,
+            "measure": budget.measure,
             "is_hard": budget.is_hard,
         },
         dedupe_key=key,

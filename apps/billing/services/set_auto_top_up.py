@@ -10,8 +10,8 @@ from apps.accounts.models import ApiKey, Organisation, User
 from apps.accounts.services.record_audit import record_audit
 from apps.billing.models import AutoTopUp
 from apps.billing.services.ensure_customer import ensure_customer
-from apps.billing.services.start_top_up import LEAST_MICROS, MOST_MICROS
 from apps.billing.stripe_client import stripe_client, unavailable
+from apps.ledger.currencies import currency_of
 from contracts.ids import new_id
 from contracts.problems import Problem
 
@@ -32,7 +32,7 @@ def set_auto_top_up(
     by: User | ApiKey | str,
 ) -> AutoTopUp:
     """Problem yours:invalid; yours:state when it is switched on without a payment method."""
-    _check(threshold_micros, amount_micros, monthly_cap_micros)
+    _check(organisation.currency, threshold_micros, amount_micros, monthly_cap_micros)
     row, _ = AutoTopUp.objects.select_for_update().get_or_create(organisation=organisation)
     if is_on and not row.payment_method:
         raise Problem("yours:state", "Save a payment method first.")
@@ -97,11 +97,12 @@ def open_portal(organisation: Organisation, *, return_url: str) -> str:
     return str(session.url)
 
 
-def _check(threshold_micros: int, amount_micros: int, cap_micros: int) -> None:
+def _check(currency: str, threshold_micros: int, amount_micros: int, cap_micros: int) -> None:
     errors = []
-    if not 0 <= threshold_micros <= MOST_MICROS:
+    bounds = currency_of(currency)
+    if not 0 <= threshold_micros <= bounds.most_micros:
         errors.append({"location": "threshold_micros", "message": "is no sensible amount", "fix": "Lower it."})
-    if not LEAST_MICROS <= amount_micros <= MOST_MICROS or amount_micros % 1_000_000:
+    if not bounds.least_micros <= amount_micros <= bounds.most_micros or amount_micros % 1_000_000:
         fix = "Choose whole units of the currency."
         errors.append({"location": "amount_micros", "message": "cannot be collected by card", "fix": fix})
     if cap_micros < amount_micros:

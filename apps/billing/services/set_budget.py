@@ -10,7 +10,7 @@ from apps.ledger.models import Budget
 from apps.ledger.services.open_budget_wallet import open_budget_wallet
 from contracts.problems import Problem
 
-MOST_BUDGETS = 100  # each hard one is another lease for the serving nodes
+MOST_BUDGETS = 100  # besides those of keys; each hard one is another lease for the serving nodes
 MOST_MICROS = 10**15
 
 
@@ -24,6 +24,7 @@ def set_budget(
     limit_micros: int,
     period: str = "month",
     is_hard: bool = True,
+    measure: str = "money",
     by: User | ApiKey | None = None,
 ) -> Budget:
     """Create a budget. What was used in the present period counts already. Problem yours:invalid, yours:not-found."""
@@ -31,7 +32,8 @@ def set_budget(
         raise invalid("limit_micros", f"must be 0 to {MOST_MICROS}")
     if period not in ("month", "total"):
         raise invalid("period", "must be month or total")
-    if Budget.objects.of(organisation).filter(deleted_at=None).count() >= MOST_BUDGETS:
+    others = Budget.objects.of(organisation).filter(deleted_at=None).exclude(scope="key")
+    if scope != "key" and others.count() >= MOST_BUDGETS:
         raise Problem("yours:limit-reached", f"An organisation has at most {MOST_BUDGETS} budgets.")
     scope_id = _checked_scope(organisation, scope, scope_id)
     budget = Budget.objects.create(
@@ -42,6 +44,7 @@ def set_budget(
         limit_micros=limit_micros,
         period=period,
         is_hard=is_hard,
+        measure=measure,
     )
     open_budget_wallet(budget, spent_micros=min(limit_micros, max(0, used_by_budget(budget))))
     record_audit(
@@ -49,7 +52,13 @@ def set_budget(
         actor=by or "system",
         action="budget.create",
         subject=budget.pk,
-        details={"scope": scope, "scope_id": scope_id, "limit_micros": limit_micros, "is_hard": is_hard},
+        details={
+            "scope": scope,
+            "scope_id": scope_id,
+            "limit_micros": limit_micros,
+            "is_hard": is_hard,
+            "measure": measure,
+        },
     )
     return budget
 

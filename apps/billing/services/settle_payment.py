@@ -13,6 +13,7 @@ from apps.accounts.services.record_audit import record_audit
 from apps.billing.models import TopUp
 from apps.billing.rules import micros_per_minor
 from apps.billing.stripe_client import stripe_client
+from apps.ledger.currencies import card_step_micros
 from apps.ledger.models import CreditLot, LedgerTransaction
 from apps.ledger.services.grant_credit import grant_credit
 from apps.ledger.services.settle_lots import settle_lots
@@ -62,8 +63,8 @@ def refund_top_up(top_up: TopUp, *, amount_micros: int, by: User | str, now: dat
     locked = _top_up(pk=top_up.pk)
     if locked is None or locked.state != "paid" or not locked.payment_intent:
         raise Problem("yours:state", "Only a payment that has arrived can be paid back.")
-    if amount_micros <= 0 or amount_micros % micros_per_minor(locked.currency):
-        message = f"must be whole minor units of {locked.currency}"
+    if amount_micros <= 0 or amount_micros % card_step_micros(locked.currency):
+        message = f"must be what a card can be paid in {locked.currency}"
         errors = [{"location": "amount_micros", "message": message, "fix": "Choose a payable amount."}]
         raise Problem("yours:invalid", errors=errors)
     settle_lots(locked.organisation, now=moment)

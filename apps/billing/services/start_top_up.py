@@ -7,13 +7,11 @@ from django.conf import settings
 
 from apps.accounts.models import Organisation
 from apps.billing.models import TopUp
-from apps.billing.rules import micros_per_minor
+from apps.billing.rules import amount_text, micros_per_minor
 from apps.billing.services.ensure_customer import ensure_customer
 from apps.billing.stripe_client import stripe_client, unavailable
+from apps.ledger.currencies import card_step_micros, currency_of
 from contracts.problems import Problem
-
-LEAST_MICROS = 1_000_000
-MOST_MICROS = 10_000_000_000
 
 
 def start_top_up(organisation: Organisation, *, amount_micros: int, return_url: str = "") -> TopUp:
@@ -59,8 +57,10 @@ def _open_session(organisation: Organisation, top_up: TopUp, return_url: str) ->
 
 
 def _check_amount(amount_micros: int, currency: str) -> None:
-    if not LEAST_MICROS <= amount_micros <= MOST_MICROS or amount_micros % micros_per_minor(currency):
-        message = f"must be {LEAST_MICROS} to {MOST_MICROS} and whole minor units of {currency}"
+    bounds, step = currency_of(currency), card_step_micros(currency)
+    if not bounds.least_micros <= amount_micros <= bounds.most_micros or amount_micros % step:
+        least, most = (amount_text(micros, currency) for micros in (bounds.least_micros, bounds.most_micros))
+        message = f"must be {least} to {most}, in steps of {amount_text(step, currency)}"
         fix = "Choose an amount that can be paid by card."
         raise Problem("yours:invalid", errors=[{"location": "amount_micros", "message": message, "fix": fix}])
 

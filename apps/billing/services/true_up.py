@@ -16,7 +16,7 @@ from apps.ledger.tiers import discount_micros, read_tiers
 from apps.metering.models import UsageEvent
 from apps.metering.rules import month_after, month_of, month_start
 from apps.metering.services.post_adjustment import post_adjustment
-from contracts.usage import METER_COMMITMENT, METER_DISCOUNT, METER_PLAN, METER_PLAN_CREDIT
+from contracts.usage import METER_COMMITMENT, METER_DISCOUNT, METER_PLAN, METER_PLAN_CREDIT, METER_RUN_CREDIT
 
 _NOT_COMMITTED = (METER_PLAN, METER_PLAN_CREDIT, METER_COMMITMENT)
 
@@ -47,7 +47,9 @@ def discount_of(organisation: Organisation, period: date, schedule: PriceTiers) 
     prices = Price.objects.filter(
         meter=schedule.meter, dimension=schedule.dimension, currency=schedule.currency
     ).values_list("pk", flat=True)
-    usage = UsageEvent.objects.of(organisation).filter(period=period, price__in=list(prices), meter=schedule.meter)
+    events = UsageEvent.objects.of(organisation).filter(period=period)
+    credited = events.filter(meter=METER_RUN_CREDIT).values("run")  # came back at the list price: no discount on top
+    usage = events.filter(price__in=list(prices), meter=schedule.meter).exclude(run__in=credited)
     sums = usage.aggregate(units=Sum("units"), micros=Sum("amount_micros"))
     return discount_micros(
         int(sums["units"] or 0),

@@ -35,7 +35,7 @@ def budgets(request: OrganisationRequest, organisation: str) -> HttpResponse:
 
 def _page(request: OrganisationRequest, form: BudgetForm) -> HttpResponse:
     tenant = request.organisation
-    rows: list[Any] = list(Budget.objects.of(tenant).filter(deleted_at=None).order_by("id"))
+    rows: list[Any] = list(Budget.objects.of(tenant).filter(deleted_at=None, measure="money").order_by("id"))
     names: dict[str, str] = {tenant.pk: "the whole organisation"}
     for scope in ("endpoint", "key"):
         names |= named(tenant, scope, {row.scope_id for row in rows if row.scope == scope})

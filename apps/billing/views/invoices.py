@@ -9,19 +9,22 @@ from django.core.files.storage import default_storage
 from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
 from rest_framework.request import Request
 
 from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.billing import verifier as VERIFIER
-from apps.billing.forms import ProfileForm
+from apps.billing.forms import CurrencyForm, ProfileForm
 from apps.billing.invoice_answers import pdf_answer
 from apps.billing.invoice_pdf import credit_note_pdf
 from apps.billing.models import CreditNote, Invoice
 from apps.billing.rules import micros_per_minor
+from apps.billing.services.change_currency import change_currency, currency_is_fixed_by
 from apps.billing.services.change_profile import FIELDS, change_profile, profile_of
 from apps.billing.services.draft_invoice import draft_invoice
 from apps.billing.services.verify_invoice import verify_invoice
 from apps.rest.file_responses import stored_file
+from contracts.problems import Problem
 
 
 @needs("read")
@@ -118,7 +121,26 @@ def profile(request: OrganisationRequest, organisation: str) -> HttpResponse:
         if changed:
             messages.success(request, "The next invoice is written to these details.")
             return redirect("billing:profile", organisation)
-    return render(request, "billing/profile.html", {"tab": "invoices", "form": form})
+    context = {
+        "tab": "invoices",
+        "form": form,
+        "currency_form": CurrencyForm(initial={"currency": request.organisation.currency}),
+        "currency_fixed_by": currency_is_fixed_by(request.organisation),
+    }
+    return render(request, "billing/profile.html", context)
+
+
+@require_POST
+@needs("billing")
+def choose_currency(request: OrganisationRequest, organisation: str) -> HttpResponse:
+    form = CurrencyForm(request.POST)
+    if form.is_valid():
+        try:
+            changed = change_currency(request.organisation, form.cleaned_data["currency"], by=request.user)
+            messages.success(request, f"Prices, credit and invoices are in {changed.currency} from now on.")
+        except Problem as problem:
+            messages.error(request, problem.detail)
+    return redirect("billing:profile", organisation)
 
 
 @needs("read")

@@ -72,7 +72,7 @@ def _grouped(tenant: Organisation, group: str, start: datetime, end: datetime) -
 @needs("read")
 def credit(request: OrganisationRequest, organisation: str) -> HttpResponse:
     _settle(request)
-    return _credit_page(request, TopUpForm())
+    return _credit_page(request, TopUpForm(currency=request.organisation.currency))
 
 
 def _settle(request: OrganisationRequest) -> None:
@@ -98,7 +98,7 @@ def _credit_page(request: OrganisationRequest, form: TopUpForm) -> HttpResponse:
 @require_POST
 @needs("billing")
 def top_up(request: OrganisationRequest, organisation: str) -> HttpResponse:
-    form = TopUpForm(request.POST)
+    form = TopUpForm(request.POST, currency=request.organisation.currency)
     if form.is_valid():
         back = request.build_absolute_uri(reverse("billing:credit", args=[organisation]))
         started = form.submit(

@@ -17,6 +17,7 @@ from apps.billing.services.set_auto_top_up import (
     start_card_setup,
     take_card,
 )
+from apps.ledger.currencies import currency_of
 
 
 @require_POST
@@ -51,7 +52,8 @@ def automatic(request: OrganisationRequest, organisation: str) -> HttpResponse:
 def _initial(tenant: Organisation) -> dict[str, object]:
     row = auto_top_up_of(tenant)
     if not row.amount_micros:
-        return {"threshold": 5, "amount": 20, "monthly_cap": 200}
+        units = currency_of(tenant.currency).proposed_units
+        return {"threshold": units // 4, "amount": units, "monthly_cap": units * 10}
     return {
         "is_on": row.is_on,
         "threshold": row.threshold_micros / MICROS,

@@ -25,8 +25,11 @@ END $$;
 
 # table -> columns whose change matters to a serve node
 WATCHED = {
-    "accounts_apikey": ["revoked_at", "expires_at", "scopes", "endpoints", "policies", "digest"],
-    "accounts_organisation": ["suspended_reason"],
+    "accounts_apikey": [
+        *("revoked_at", "expires_at", "scopes", "endpoints", "policies", "digest"),
+        *("max_concurrency", "paused_at", "previous_until"),
+    ],
+    "accounts_organisation": ["suspended_reason", "currency"],
     "accounts_allowance": ["limits"],
     "compute_node": ["disabled_at"],
     "ledger_budget": ["deleted_at", "is_hard"],

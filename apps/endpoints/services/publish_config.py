@@ -2,7 +2,7 @@
 
 import base64
 from collections import defaultdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Q
@@ -64,16 +64,16 @@ def _live_nodes() -> int:
 
 
 def _budget_wallets() -> dict[tuple[str, str], list[str]]:
-    """(scope, id of the scope) -> wallets of the hard budgets in force now."""
+    """(scope, id of the scope) -> wallets of the hard budgets in force now; quotas have the scope `quota`."""
     now = timezone.now()
     rows = (
         Wallet.objects.filter(budget__is_hard=True, budget__deleted_at=None)
         .filter(Q(period_start=None) | Q(period_start__lte=now), Q(period_end=None) | Q(period_end__gt=now))
-        .values_list("budget__scope", "budget__scope_id", "id")
+        .values_list("budget__measure", "budget__scope", "budget__scope_id", "id")
     )
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for scope, scope_id, wallet in rows:
-        found[scope, scope_id].append(wallet)
+    for measure, scope, scope_id, wallet in rows:
+        found["quota" if measure == "units" else scope, scope_id].append(wallet)
     return found
 
 
@@ -105,20 +105,35 @@ def _fair_use(limits: dict[str, int]) -> RatePolicy:
 def _keys(budgets: dict[tuple[str, str], list[str]]) -> list[PublishedKey]:
     # Keys that expired lately stay listed, so their owners read "expired" and not "unknown".
     since = timezone.now() - timedelta(days=7)
-    return [
-        PublishedKey(
-            id=key.id,
-            kid=key.kid,
-            digest=key.digest,
-            organisation=key.organisation_id,
-            scopes=key.scopes,
-            endpoints=key.endpoints,
-            expires_at=key.expires_at.timestamp() if key.expires_at else None,
-            policies=_policies(key.policies),
-            wallets=budgets.get(("key", key.id), []),
-        )
-        for key in ApiKey.objects.filter(revoked_at=None).filter(Q(expires_at=None) | Q(expires_at__gt=since))
-    ]
+    keys = ApiKey.objects.filter(revoked_at=None, parent__revoked_at=None)
+    published = []
+    for key in keys.filter(Q(expires_at=None) | Q(expires_at__gt=since)):
+        published.append(_key(key, key.kid, key.digest, key.expires_at, budgets))
+        if key.previous_until is not None and key.previous_until > timezone.now():
+            until = min(key.previous_until, key.expires_at or key.previous_until)
+            published.append(_key(key, key.previous_kid, key.previous_digest, until, budgets))
+    return published
+
+
+def _key(
+    key: ApiKey, kid: str, digest: str, until: datetime | None, budgets: dict[tuple[str, str], list[str]]
+) -> PublishedKey:
+    """One secret of a key: the present one, or the one before a rotation for as long as it is good."""
+    return PublishedKey(
+        id=key.id,
+        kid=kid,
+        digest=digest,
+        organisation=key.organisation_id,
+        scopes=key.scopes,
+        endpoints=key.endpoints,
+        expires_at=until.timestamp() if until else None,
+        policies=_policies(key.policies),
+        wallets=budgets.get(("key", key.id), []),
+        parent=key.parent_id or "",
+        paused=key.paused_at is not None,
+        max_concurrency=key.max_concurrency or 0,
+        unit_wallets=budgets.get(("quota", key.id), []),
+    )
 
 
 def _endpoints(budgets: dict[tuple[str, str], list[str]]) -> list[PublishedEndpoint]:

@@ -26,6 +26,7 @@ class Migration(migrations.Migration):
                 ('scope', models.CharField(choices=[('organisation', 'organisation'), ('endpoint', 'endpoint'), ('key', 'key')], max_length=12)),
                 ('scope_id', models.CharField(max_length=40)),
                 ('limit_micros', models.BigIntegerField()),
+                ('measure', models.CharField(choices=[('money', 'money'), ('units', 'predictions')], default='money', max_length=5)),
                 ('period', models.CharField(choices=[('month', 'calendar month'), ('total', 'in total')], default='month', max_length=10)),
                 ('is_hard', models.BooleanField(default=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),

@@ -4,17 +4,9 @@ from datetime import UTC, datetime
 
 from django.db import models
 
+from apps.ledger.default_prices import DEFAULT_PRICES
 from contracts.ids import new_id
-from contracts.usage import METER_BATCH_ROWS, METER_PREDICTIONS, METER_TRAINING_SECONDS
 
-# (meter, dimension, currency, micros a unit)
-DEFAULT_PRICES = [
-    (METER_PREDICTIONS, "realtime", "USD", 100),
-    (METER_PREDICTIONS, "batch", "USD", 40),
-    (METER_BATCH_ROWS, "", "USD", 20),
-    (METER_TRAINING_SECONDS, "cpu", "USD", 500),
-    (METER_TRAINING_SECONDS, "gpu", "USD", 2000),
-]
 # Long before the first usage, so that no event can lie before the book begins.
 BOOK_BEGINS = datetime(2020, 1, 1, tzinfo=UTC)
 

@@ -56,10 +56,11 @@ def _charge_group(
     left: dict[str, int],
 ) -> Charge:
     rows = []
+    counts_units = wallet.budget is not None and wallet.budget.measure == "units"
     for event in events:
         ids = records[event.id].leases.values()
         lease_id = next((x for x in ids if x in leases and leases[x].wallet_id == wallet.pk), "")
-        rows.append((event.id, lease_id, event.amount_micros))
+        rows.append((event.id, lease_id, event.units if counts_units else event.amount_micros))
     # A missing or closed lease has nothing left; its usage is paid from free credit, never below zero.
     return charge_records(
         rows, lease_left=left, spendable_micros=max(0, wallet.available_micros + wallet.overdraft_micros)
@@ -99,7 +100,7 @@ def _locked_leases(ids: set[str]) -> dict[str, Lease]:
 def _locked_wallets(ids: set[str]) -> dict[str, Wallet]:
     rows = (
         Wallet.objects.filter(pk__in=ids)
-        .select_related("organisation")
+        .select_related("organisation", "budget")
         .order_by("pk")
         .select_for_update(no_key=True, of=("self",))
     )

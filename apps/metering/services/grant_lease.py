@@ -9,7 +9,7 @@ from django.utils import timezone
 from apps.accounts.queries import limits_of
 from apps.accounts.rules import most_of
 from apps.compute.models import Node
-from apps.ledger.models import Wallet
+from apps.ledger.models import Budget, Wallet
 from apps.ledger.rules import Movement
 from apps.ledger.services.move_money import move_money
 from apps.ledger.services.open_budget_wallet import open_budget_wallet
@@ -104,6 +104,8 @@ def _pass_month(wallet: Wallet) -> None:
 
 
 def _exhausted(wallet: Wallet) -> Problem:
+    if wallet.budget is not None and wallet.budget.measure == "units":
+        return _used_up(wallet, wallet.budget)
     what = f"The hard budget {wallet.budget} is used up." if wallet.budget else "There is no credit left."
     return Problem(
         "yours:budget-exhausted",
@@ -112,4 +114,18 @@ def _exhausted(wallet: Wallet) -> Problem:
         budget_id=wallet.budget_id,
         resets_at=wallet.period_end.isoformat() if wallet.period_end else None,
         available_micros=max(0, wallet.available_micros + wallet.overdraft_micros),
+    )
+
+
+def _used_up(wallet: Wallet, quota: Budget) -> Problem:
+    """A quota of predictions; what is left of it may be too little for a request of many rows."""
+    resets_at = wallet.period_end.isoformat() if wallet.period_end else None
+    return Problem(
+        "yours:budget-exhausted",
+        f"The quota {quota} of {quota.limit_micros:,} predictions is used up.",
+        wallet=wallet.pk,
+        budget_id=quota.pk,
+        resets_at=resets_at,
+        available_micros=0,
+        available_units=max(0, wallet.available_micros),
     )

@@ -1,25 +1,20 @@
 """End a run as its trainer reports: state, charge, release of the hold, all in the caller's transaction."""
 
-import uuid
 from collections.abc import Collection
 from functools import partial
 
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from apps.ledger.services.release_hold import release_hold
-from apps.metering.services.charge_hold import HoldCharge, charge_hold
 from apps.training import rules
 from apps.training.hints import hint_run_changed
 from apps.training.lease import database_now
 from apps.training.models import Attempt, Run, RunFile
+from apps.training.services.charge_run import charge_run, credit_run
 from apps.training.services.upsert_candidates import upsert_candidates
 from apps.webhooks.services.emit import emit
 from contracts.failures import FAILURES
 from contracts.jobs import RunReport
-from contracts.usage import METER_TRAINING_SECONDS
-
-_EVENT_NAMESPACE = uuid.UUID("0b1a6a0e-7f0c-4c57-9f4e-5a3b8f9d2c31")
 
 
 def finish_run(run: Run, attempt: Attempt, report: RunReport, *, keep_files: Collection[str] = ()) -> Run:
@@ -28,15 +23,17 @@ def finish_run(run: Run, attempt: Attempt, report: RunReport, *, keep_files: Col
     outcome, code, detail = _ending(run, report)
     upsert_candidates(run, report.candidates)
     wall_seconds = (now - attempt.started_at).total_seconds()
-    units = 0
+    units = rules.charged_units(
+        report.compute_seconds,
+        wall_seconds=wall_seconds,
+        unit_price_micros=run.unit_price_micros,
+        cap_micros=run.max_cost_micros,
+    )
     if rules.is_charged(outcome, code):
-        units = rules.charged_units(
-            report.compute_seconds,
-            wall_seconds=wall_seconds,
-            unit_price_micros=run.unit_price_micros,
-            cap_micros=run.max_cost_micros,
-        )
-    run.cost_micros = _settle(run, units)
+        run.cost_micros = charge_run(run, units)
+    else:
+        credit_run(run, units, code)
+        run.cost_micros = 0
     attempt.compute_seconds = max(0.0, report.compute_seconds)
     attempt.energy_wh = max(attempt.energy_wh, report.energy_wh)
     attempt.outcome, attempt.failure_code, attempt.ended_at = outcome, code, now
@@ -74,22 +71,6 @@ def _ending(run: Run, report: RunReport) -> tuple[str, str, str]:
         return "failed", report.failure_code, report.failure_detail
     said = report.failure_code or report.outcome
     return "failed", "ours:training-crashed", report.failure_detail or f"The trainer ended with {said!r}."
-
-
-def _settle(run: Run, units: int) -> int:
-    """Charge the units and release the rest of the hold, or release all of it. Returns what was charged."""
-    if units <= 0 or run.unit_price_micros <= 0:
-        release_hold(run.id)
-        return 0
-    charge = HoldCharge(
-        id=str(uuid.uuid5(_EVENT_NAMESPACE, f"{run.id}:{run.fence}")),
-        meter=METER_TRAINING_SECONDS,
-        units=units,
-        price=run.price,
-        amount_micros=units * run.unit_price_micros,
-        run=run.id,
-    )
-    return charge_hold(run.id, events=[charge])
 
 
 def _drop_files(run: Run, attempt: Attempt, keep: Collection[str]) -> None:

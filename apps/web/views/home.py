@@ -10,13 +10,15 @@ from django.shortcuts import redirect, render
 
 from apps.accounts.models import User
 from apps.accounts.queries import first_membership_of
+from apps.billing.forms import CurrencyForm
 from apps.billing.services.open_account import open_account
 
 
-class OrganisationForm(forms.Form):
+class OrganisationForm(CurrencyForm):
     name = forms.CharField(
         max_length=120, label="Name", help_text="Your team's or company's name. It can be changed later."
     )
+    field_order = ("name", "currency")
 
 
 @login_required
@@ -32,7 +34,9 @@ def home(request: HttpRequest) -> HttpResponse:
 def new_organisation(request: HttpRequest) -> HttpResponse:
     form = OrganisationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        organisation = open_account(form.cleaned_data["name"], owner=cast(User, request.user))
+        organisation = open_account(
+            form.cleaned_data["name"], owner=cast(User, request.user), currency=form.cleaned_data["currency"]
+        )
         messages.success(request, f"{organisation.name} is ready.")
         return redirect("overview", organisation.slug)
     return render(request, "web/organisation_new.html", {"form": form})

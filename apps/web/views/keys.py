@@ -3,9 +3,9 @@
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
@@ -20,13 +20,19 @@ from apps.web.key_form import KeyForm
 
 @needs("read")
 def keys(request: OrganisationRequest, organisation: str) -> HttpResponse:
-    rows: list[Any] = list(ApiKey.objects.of(request.organisation).select_related("created_by").order_by("-id"))
+    rows: list[Any] = list(ApiKey.objects.of(request.organisation).filter(parent=None).order_by("-id"))
+    counts = dict(
+        ApiKey.objects.of(request.organisation)
+        .filter(parent__isnull=False, revoked_at=None)
+        .order_by()
+        .values_list("parent_id")
+        .annotate(Count("pk"))
+    )
     names = dict(living_endpoints(request.organisation).values_list("id", "name"))
-    now = timezone.now()
     for key in rows:
         key.endpoint_names = [names.get(endpoint, endpoint) for endpoint in key.endpoints or []]
-        key.state = "revoked" if key.revoked_at else "expired" if key.expires_at and key.expires_at <= now else "active"
-    rows.sort(key=lambda key: key.state != "active")
+        key.sub_count = counts.get(key.pk, 0)
+    rows.sort(key=lambda key: key.state in ("revoked", "expired"))
     return render(request, "accounts/keys.html", {"keys": rows})
 
 

@@ -38,7 +38,7 @@ class Meter:
             units=units,
             price_id=self.price.pk,
             amount_micros=units * self.price.unit_price_micros,
-            currency="USD",
+            currency=changes.pop("currency", "USD"),
             at_us=int(at.timestamp()) * 1_000_000 + at.microsecond,
             **changes,
         )

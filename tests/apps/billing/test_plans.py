@@ -32,6 +32,7 @@ def at(*parts):
     return datetime(*parts, tzinfo=UTC)
 
 
+@pytest.mark.properties
 class TestProration:
     @given(fee=st.integers(0, 10**13), moment=MOMENTS)
     def test_used_and_unused_parts_of_a_month_make_the_whole_fee(self, fee, moment):

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +24,7 @@ from apps.metering.rules import (
     period_for,
 )
 
+pytestmark = pytest.mark.properties
 CURRENCIES = st.sampled_from(["USD", "JPY", "KWD", "EUR"])
 MICROS = st.integers(-(10**15), 10**15)
 MOMENTS = st.datetimes(datetime(1971, 1, 1), datetime(2099, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001

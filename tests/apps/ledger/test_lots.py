@@ -34,6 +34,7 @@ LOTS = st.lists(
 )
 
 
+@pytest.mark.properties
 class TestOrder:
     @given(lots=LOTS, micros=st.integers(0, 10**10))
     def test_exactly_what_is_there_is_taken_and_in_order(self, lots, micros):
@@ -74,6 +75,7 @@ TIERS = st.lists(st.tuples(st.integers(1, 10**6), st.integers(0, 1000)), max_siz
 )
 
 
+@pytest.mark.properties
 class TestTiers:
     @given(tiers=TIERS, units=st.integers(0, 10**7), more=st.integers(0, 10**6))
     def test_graduated_is_the_sum_of_each_unit_and_never_falls(self, tiers, units, more):

@@ -4,7 +4,7 @@ import base64
 import json
 import threading
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -35,6 +35,7 @@ class SmallControl:
         self.endpoints: dict[str, PublishedEndpoint] = {}
         self.packages: dict[str, dict[str, bytes]] = {}
         self.wallets: dict[str, int] = {}
+        self.unit_wallets: set[str] = set()  # quotas: they count predictions
         self.leases: dict[str, dict[str, Any]] = {}
         self.usage: dict[str, dict[str, Any]] = {}
         self.repeats = 0
@@ -63,6 +64,18 @@ class SmallControl:
         wallet = new_id("wal")
         self.wallets[wallet] = balance
         return wallet
+
+    def quota(self, predictions: int) -> str:
+        wallet = self.wallet(predictions)
+        self.unit_wallets.add(wallet)
+        return wallet
+
+    def key_id(self, text: str) -> str:
+        return self.keys[text.split("_")[2]].id
+
+    def change_key(self, text: str, **fields: Any) -> None:
+        kid = text.split("_")[2]
+        self.keys[kid] = replace(self.keys[kid], **fields)
 
     def key(self, organisation: PublishedOrganisation, **fields: Any) -> str:
         """Publish a key; return its text."""
@@ -167,7 +180,7 @@ class SmallControl:
                     lease = self.leases[lease_id]
                     assert lease["wallet"] == wallet
                     assert lease["open"], "a record came after its lease was closed"
-                    lease["spent"] += record["amount_micros"]
+                    lease["spent"] += record["units" if wallet in self.unit_wallets else "amount_micros"]
             self.repeats += len(duplicates)
             return 200, {"cursor": body["offset_to"], "duplicates": duplicates}
 
