@@ -41,11 +41,12 @@ def usage_by(
     events = UsageEvent.objects.of(organisation).filter(occurred_at__gte=start, occurred_at__lt=end)
     if keys is not None:
         events = events.filter(key__in=list(keys))
+    parent = ApiKey.objects.filter(pk=OuterRef("key")).values("parent_id")
+    shown: dict[str, Any] = {"day": TruncDate("occurred_at")}
     if "parent_key" in group_by:
-        parent = ApiKey.objects.filter(pk=OuterRef("key")).values("parent_id")
-        events = events.annotate(parent_key=Coalesce(Subquery(parent, output_field=CharField()), "key"))
+        shown["parent_key"] = Coalesce(Subquery(parent, output_field=CharField()), "key")
     names = [*group_by, "meter"]
-    rows = events.annotate(day=TruncDate("occurred_at")).values(*names).order_by(*names)
+    rows = events.annotate(**shown).values(*names).order_by(*names)
     return list(rows.annotate(events=Count("pk"), units=Sum("units"), amount_micros=Sum("amount_micros")))
 
 
