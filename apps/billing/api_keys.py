@@ -86,7 +86,9 @@ class KeyView(APIView):
         """Change limits, pause, resume, share the usage page. The data plane follows within five seconds."""
         key = _key(request.organisation, key_id)
         wish = parsed(KeyChange, request)
-        changes = {name: wish[name] for name in ("name", "max_concurrency", "expires_at", "paused") if name in wish}
+        changes: dict[str, Any] = {
+            name: wish[name] for name in ("name", "max_concurrency", "expires_at", "paused") if name in wish
+        }
         if "limits" in wish:
             changes["policies"] = _policies(wish)
         if "endpoints" in wish:

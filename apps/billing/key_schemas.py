@@ -50,7 +50,7 @@ class KeyWish(KeyTerms):
     name = serializers.CharField(max_length=80)
     scopes = serializers.ListField(child=serializers.ChoiceField(choices=SCOPES), min_length=1)
     mode = serializers.ChoiceField(choices=["live", "test"], default="live")
-    parent = serializers.CharField(
+    parent = serializers.CharField(  # type: ignore[assignment]  # our word; DRF's is its own attribute
         max_length=40, required=False, help_text="A key of yours: this one becomes a sub-key within its limits."
     )
 
@@ -72,7 +72,7 @@ class KeyRotation(StrictSerializer):
 class KeyAnswer(serializers.Serializer[Any]):
     id = serializers.CharField()
     name = serializers.CharField()
-    parent = serializers.CharField(source="parent_id", allow_null=True)
+    parent = serializers.CharField(source="parent_id", allow_null=True)  # type: ignore[assignment]  # our word
     mode = serializers.CharField()
     kid = serializers.CharField(help_text="The part of the key that may be shown.")
     last_four = serializers.CharField()

@@ -1,7 +1,10 @@
 """The organisation's currency: chosen at the start, changed at most until the first thing that costs. No conversion."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.accounts.models import ApiKey, Organisation, User
@@ -51,7 +54,7 @@ def grant_welcome(organisation: Organisation, *, serial: int = 0) -> None:
 def currency_is_fixed_by(organisation: Organisation) -> str:
     """What binds the organisation to its currency, in words; empty: nothing yet."""
     mine = {"organisation": organisation}
-    binding = {
+    binding: dict[str, QuerySet[Any]] = {
         "usage": UsageEvent.objects.filter(**mine),
         "payments": TopUp.objects.filter(**mine),
         "invoices": Invoice.objects.filter(**mine),

@@ -92,7 +92,8 @@ def change_key(request: OrganisationRequest, organisation: str, key_id: str) -> 
     quota, budget = limit_of(key, "units"), limit_of(key, "money")
     initial = KeyTermsForm.terms_of(key, quota.limit_micros if quota else None, budget.limit_micros if budget else None)
     form = KeyTermsForm(request.POST or None, initial=initial)
-    if request.method == "POST" and form.is_valid() and form.submit(lambda: _change(request, key, form)):
+    changed = form.submit(lambda: _change(request, key, form)) if request.method == "POST" and form.is_valid() else None
+    if changed is not None:
         messages.success(request, f"{key.name} is changed. The data plane follows within five seconds.")
         return redirect("key", organisation, key.pk)
     return render(request, "accounts/key_change.html", {"form": form, "key": key})
