@@ -3,6 +3,7 @@
 A piece of work begins once its tests are chosen; pieces follow one another; the tests wait for what came out.
 """
 
+import os
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +14,7 @@ class Beside:
     """One thread, and the processes that its work has started; `close` ends them."""
 
     def __init__(self) -> None:
+        self.environment = dict(os.environ)  # as it was before tests changed theirs
         self._thread = ThreadPoolExecutor(1, "beside")
         self._pieces: dict[str, Future[Any]] = {}
         self._processes: list[subprocess.Popen[str]] = []

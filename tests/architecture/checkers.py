@@ -53,4 +53,4 @@ def check(name: str, beside: Beside) -> "CompletedProcess[str]":
     """Run a checker on the whole tree."""
     command, more = CHECKERS[name]
     paths = {"PYTHONPATH": f"{ROOT / 'platform'}{os.pathsep}{ROOT}"}
-    return beside.run(list(command), cwd=ROOT, env=os.environ | paths | more)
+    return beside.run(list(command), cwd=ROOT, env=beside.environment | paths | more)

@@ -1,7 +1,6 @@
 """A platform started three times on one folder as a person types it: `demo --once`, `demo` again, then `up`."""
 
 import contextlib
-import os
 import shutil
 import signal
 import subprocess
@@ -15,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from embedded.ports import free_port
-from tests.beside import Beside
+from tests.beside import BESIDE, Beside
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNNING = "Ctrl-C stops everything"
@@ -41,7 +40,8 @@ class Story:
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+    given = BESIDE.environment
+    inherited = {name: value for name, value in given.items() if name not in ("DATABASE_URL", "REDIS_URL")}
     ports = {name: str(free_port()) for name in ("WEB_PORT", "SERVE_PORT", "SERVE_GRPC_PORT", "STRIPE_DOUBLE_PORT")}
     return inherited | ports | {"MODELYARD_DATA": str(folder)} | more
 

@@ -114,7 +114,7 @@ def test_the_child_knows_no_django_and_no_secrets(tmp_path):
 
 
 def _checking_children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children(recursive=True) if _is_checking(child)]
+    return [child for child in psutil.Process().children() if _is_checking(child)]
 
 
 def _is_checking(process: psutil.Process) -> bool:
