@@ -121,6 +121,33 @@ def test_a_bad_row_fails_alone_and_the_others_are_answered_in_order(control: Sma
     assert report["result"]["sha256"] == hashlib.sha256(control.files["bat_1"]["result.csv"]).hexdigest()
 
 
+def words_model() -> tuple[bytes, ModelManifest]:
+    """value = the number of the word "text {n}", plus 1000 times the rows it was asked beside."""
+    graph = Graph()
+    text = graph.input("text", TensorProto.STRING, ["N", 1])
+    words = [f"text {place} {'x' * (place * 37 % 101)}" for place in range(200)]
+    numbers = [float(place) for place in range(200)]
+    number = graph.add(
+        "LabelEncoder", text, domain="ai.onnx.ml", keys_strings=words, values_floats=numbers, default_float=-1.0
+    )
+    rows = graph.add("Cast", graph.add("Shape", text, end=1), to=TensorProto.FLOAT)
+    both = graph.add("Add", number, graph.add("Mul", rows, graph.constant(np.float32(1000))))
+    graph.add("Reshape", both, graph.constant(np.array([-1])), output="value")
+    graph.output("value", TensorProto.FLOAT, ["N"])
+    raw = graph.finish("number").SerializeToString()
+    columns = [ColumnSpec("text", "text", required=True, tensor="text")]
+    meaning = OutputMeaning("regression", value_tensor="value")
+    return raw, manifest(raw, "tabular_regression", [TensorSpec("text", "BYTES", [-1, 1])], meaning, columns=columns)
+
+
+def test_texts_are_asked_in_groups_of_about_one_length_and_answered_in_order(control: SmallControl) -> None:
+    words = [f"text {place} {'x' * (place * 37 % 101)}" for place in range(200)]
+    rows = predicted(control, words_model(), "csv", "\n".join(["text", *words]).encode(), rows=200)
+    values = [int(float(row["prediction"])) for row in rows]
+    assert [value % 1000 for value in values] == list(range(200))
+    assert {value // 1000 for value in values} == {64, 200 % 64}  # not one batch as wide as its longest text
+
+
 def test_json_lines_are_read_and_broken_ones_named(control: SmallControl) -> None:
     rows = predicted(control, table_model(), "jsonl", b'{"x": 3}\n{broken\n[1]\n{"x": 1, "word": "more", "extra": 1}\n')
     assert [row["prediction"] for row in rows] == ["6", "", "", "3"]
