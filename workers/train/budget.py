@@ -41,6 +41,10 @@ class Budget:
         """The end of the run was measured to need this long: kept back when it is more than the usual reserve."""
         self._end_s = max(self._end_s, seconds)
 
+    def end_s(self) -> float:
+        """What was measured for the end of the run, at most END_MOST_SHARE of the budget."""
+        return min(self._end_s, END_MOST_SHARE * self.total_s)
+
     def spent_s(self) -> float:
         return time.monotonic() - self._start
 
@@ -50,7 +54,7 @@ class Budget:
     def fitting_left_s(self) -> float:
         """Seconds left for fitting: what the end of the run needs is taken off."""
         reserve_s = min(max(RESERVE_LEAST_S, RESERVE_SHARE * self.total_s), RESERVE_MOST_S)
-        return self.left_s() - max(reserve_s, min(self._end_s, END_MOST_SHARE * self.total_s))
+        return self.left_s() - max(reserve_s, self.end_s())
 
     def is_stopped(self) -> bool:
         """True once the supervisor asked to stop and keep the best (looked up at most five times a second)."""

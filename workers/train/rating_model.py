@@ -9,6 +9,7 @@ import numpy as np
 
 from workers.export.ranking_parts import Ratings
 from workers.train import seeds
+from workers.train.budget import Slice
 from workers.train.interactions import Log
 
 WIDTHS = (0, 8)  # length of the vectors; 0: no agreement
@@ -25,7 +26,17 @@ class RatingSetting:
     penalty: float
 
 
-def fit_ratings(log: Log, rows: np.ndarray, setting: RatingSetting, seed: int) -> Ratings:
+class Groups:
+    """Events of each user, or of each item, side by side: found once, used in every round."""
+
+    def __init__(self, group: np.ndarray, groups: int) -> None:
+        self.group, self.groups = group, groups
+        self.order = np.argsort(group, kind="stable")
+        self.sorted = group[self.order]
+
+
+def fit_ratings(log: Log, rows: np.ndarray, setting: RatingSetting, seed: int, time: Slice) -> Ratings:
+    """When the time is up, the vectors stay as far as they have come."""
     user, item, rating = log.user[rows], log.item[rows], log.rating[rows]
     users, items = len(log.users), len(log.items)
     mean = float(rating.mean())
@@ -38,9 +49,12 @@ def fit_ratings(log: Log, rows: np.ndarray, setting: RatingSetting, seed: int) -
     if setting.width:
         rest = rating - mean - of_user[user] - of_item[item]
         natures = seeds.generator(seed, "ratings").normal(0, 0.1, (items, width))
+        by_user, by_item = Groups(user, users), Groups(item, items)
         for _ in range(ROUNDS):
-            tastes = _solve(user, natures[item], rest, users, setting.penalty)
-            natures = _solve(item, tastes[user], rest, items, setting.penalty)
+            if time.is_over():
+                break
+            tastes = _solve(by_user, natures[item], rest, setting.penalty)
+            natures = _solve(by_item, tastes[user], rest, setting.penalty)
     return Ratings(
         mean,
         np.append(of_user, 0.0).astype(np.float32),
@@ -58,32 +72,42 @@ def foretold(ratings: Ratings, user: np.ndarray, item: np.ndarray) -> np.ndarray
     return np.clip(ratings.mean + ratings.user[user] + ratings.item[item] + agreement, ratings.lowest, ratings.highest)
 
 
-def choose(log: Log, rows: np.ndarray, asked: np.ndarray, seed: int) -> RatingSetting:
-    """The setting with the least squared error on held-out ratings; first the damping, then the vectors."""
+def choose(log: Log, rows: np.ndarray, asked: np.ndarray, seed: int, time: Slice) -> RatingSetting:
+    """The setting with the least squared error on held-out ratings; first the damping, then the vectors.
+
+    Vectors are tried while a fit takes at most a part of the time: the kept setting is fitted twice more.
+    """
 
     def error(setting: RatingSetting) -> float:
-        fitted = fit_ratings(log, rows, setting, seed)
+        fitted = fit_ratings(log, rows, setting, seed, time)
         return float(((foretold(fitted, log.user[asked], log.item[asked]) - log.rating[asked]) ** 2).mean())
 
-    plain = min((RatingSetting(one, 0, 1.0) for one in DAMPINGS), key=error)
-    options = [RatingSetting(plain.damping, width, one) for width in WIDTHS if width for one in VECTOR_PENALTIES]
-    return min([plain, *options], key=error)
+    errors = {one: error(one) for one in (RatingSetting(one, 0, 1.0) for one in DAMPINGS)}
+    damping = min(errors, key=errors.__getitem__).damping
+    for setting in (RatingSetting(damping, width, one) for width in WIDTHS if width for one in VECTOR_PENALTIES):
+        before_s = time.used_s()
+        found = error(setting)
+        if time.is_over():
+            break  # cut short, so it says nothing
+        errors[setting] = found
+        if time.used_s() + (time.used_s() - before_s) > time.seconds:
+            break
+    return min(errors, key=errors.__getitem__)
 
 
 def _damped_mean(group: np.ndarray, values: np.ndarray, groups: int, damping: float) -> np.ndarray:
     return np.bincount(group, values, groups) / (np.bincount(group, minlength=groups) + damping)
 
 
-def _solve(group: np.ndarray, given: np.ndarray, wanted: np.ndarray, groups: int, penalty: float) -> np.ndarray:
+def _solve(by: Groups, given: np.ndarray, wanted: np.ndarray, penalty: float) -> np.ndarray:
     """Ridge regression of `wanted` on `given` [E, R] within each group, all groups at once. [groups, R]"""
     width = given.shape[1]
-    squares = np.zeros((groups, width * width))
-    products = np.stack([np.bincount(group, given[:, i] * wanted, groups) for i in range(width)], axis=1)
-    order = np.argsort(group, kind="stable")
-    for at in range(0, len(order), CHUNK):
-        mine = order[at : at + CHUNK]
-        outer = (given[mine][:, :, None] * given[mine][:, None, :]).reshape(len(mine), -1)
-        present, first = np.unique(group[mine], return_index=True)
+    squares = np.zeros((by.groups, width * width))
+    products = np.stack([np.bincount(by.group, given[:, i] * wanted, by.groups) for i in range(width)], axis=1)
+    for at in range(0, len(by.order), CHUNK):
+        mine = given[by.order[at : at + CHUNK]]
+        outer = (mine[:, :, None] * mine[:, None, :]).reshape(len(mine), -1)
+        present, first = np.unique(by.sorted[at : at + CHUNK], return_index=True)
         squares[present] += np.add.reduceat(outer, first, axis=0)
-    damped = squares.reshape(groups, width, width) + penalty * np.eye(width)
+    damped = squares.reshape(by.groups, width, width) + penalty * np.eye(width)
     return np.linalg.solve(damped, products[:, :, None])[:, :, 0]

@@ -24,7 +24,7 @@ from contracts.jobs import TrainJob
 from contracts.manifests import ParityCertificate
 from contracts.wire import from_wire, to_wire
 from workers.export import latency, package, parity, variants, vectors
-from workers.train import seeds
+from workers.train import parity_rows, seeds
 from workers.train.budget import Budget
 from workers.train.checkpoint import EVERY_S, Checkpoints, newest
 from workers.train.context import RunContext
@@ -91,7 +91,7 @@ def _travel(context: RunContext, recipe: ModuleType, folder: Path) -> None:
     model, raw, session = _exported(fitted)
     sha256 = hashlib.sha256(raw).hexdigest()
     progress.stage("parity", 0.95)
-    groups = fitted.parity_groups(parts.test[: parity.MOST_ROWS])
+    groups = fitted.parity_groups(parity_rows.affordable(context.budget, fitted, session, parts.test))
     certificate = _certified(fitted, session, groups, sha256)
     latency_ms = latency.one_row_ms(session, groups[0][0])
 

@@ -28,6 +28,7 @@ FAMILIES = ("seasonal_naive", "exponential_smoothing", "theta", "gradient_boosti
 MATRICES = FAMILIES[:3]
 SHARES = {"seasonal_naive": 0.2, "exponential_smoothing": 0.35, "theta": 0.3, "gradient_boosting": 0.55}
 SELECTION_SHARE = 0.5  # of the fitting time; the rest is for fitting the kept families again, twice
+END_FACTOR, END_LEAST_S = 2.0, 1.5  # evaluation, export and parity, by the measured time of a family's own graph
 REFIT_GROWTH = 1.1
 BLEND_ROUNDS = 20
 NAIVE_MARGIN = 0.01  # a model must beat the best naive forecast by 1 % at the validation origins, else naive is shipped
@@ -179,6 +180,7 @@ def _report(
     answers = [_alone(data, member, valid) for member in members]
     best = int(np.argmin([backtest.mase(valid.truth, answer, valid.scale) for answer in answers]))
     bands = backtest.conformal_bands(valid.truth, answers[best], valid.window_scale, data.interval)
+    time = run.budget.slice(1.0)
     alone = Fitted(data, [(1.0, members[best])], [], family, bands, bands)
     raw = alone.to_onnx().SerializeToString()
     feed = alone.parity_groups(np.array([0]))[0][0]
@@ -191,6 +193,7 @@ def _report(
         latency_ms=latency.one_row_ms(parity.open_session(raw), feed),
         note=members[best].note,
     )
+    run.budget.needs_at_end(END_FACTOR * time.used_s() + END_LEAST_S)
 
 
 def _alone(data: Data, member: Member, stretch: Stretch) -> np.ndarray:

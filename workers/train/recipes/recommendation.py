@@ -31,6 +31,8 @@ NOT_NEEDED = {"next_item": "The log has no times, so there is no next item."}
 BLEND_STEPS = 12  # greedy steps of the blend
 BLEND_LEAST_GAIN = 0.003  # a blend must beat the best single family by 0.3 %, else the simpler model is kept
 BLEND_MOST_CELLS = 6_000_000  # users × items
+RATING_SHARE = 0.25  # of what is left, for the search of a rating's setting and for each of the two fits with it
+END_FACTOR, END_LEAST_S = 1.5, 1.0  # export, parity and package, by the measured time of the families' own graphs
 EVALUATION_LEAVES = 0.08  # of the budget for export, parity and package: fewer users are asked when it gets late
 SLOWER_AGAIN = 1.4  # a second fit sees more events, and the machine may be busier
 
@@ -133,6 +135,7 @@ def _candidate(
 def _show(run: RunContext, data: Data, parts: Parts, judge: Judge, one: Found, seconds: float) -> None:
     """Metrics on validation, with the size and latency of the family's own export."""
     place = judge.places(lambda histories: ranking_evaluation.alone(one.member, histories, judge.items))
+    time = run.budget.slice(1.0)
     model = assembled(data.log, parts.fitted, [one.member], np.zeros(judge.items, np.float32), None)
     raw = ranking_onnx.to_onnx(model).SerializeToString()
     users = np.array(model.users[:1] or [""], dtype=object)
@@ -146,6 +149,7 @@ def _show(run: RunContext, data: Data, parts: Parts, judge: Judge, one: Found, s
         latency_ms=latency.one_row_ms(parity.open_session(raw), feed_of(model, users, nothing, nothing, 10.0, 1.0)),
         note=one.note,
     )
+    run.budget.needs_at_end(END_FACTOR * time.used_s() + END_LEAST_S)
 
 
 def _blend(run: RunContext, log: Log, parts: Parts, found: list[Found]) -> list[RankingMember]:
@@ -185,11 +189,14 @@ def _rating_setting(run: RunContext, log: Log, parts: Parts) -> RatingSetting | 
     if not len(log.rating) or np.ptp(log.rating) == 0 or run.budget.fitting_left_s() <= 0:
         return None
     run.progress.alive()
-    return rating_model.choose(log, parts.train, parts.valid, run.job.seed)
+    return rating_model.choose(log, parts.train, parts.valid, run.job.seed, run.budget.slice(RATING_SHARE))
 
 
 def _ratings(run: RunContext, log: Log, rows: np.ndarray, setting: RatingSetting | None) -> Ratings | None:
-    return None if setting is None else rating_model.fit_ratings(log, rows, setting, run.job.seed)
+    if setting is None:
+        return None
+    run.progress.alive()
+    return rating_model.fit_ratings(log, rows, setting, run.job.seed, run.budget.slice(RATING_SHARE))
 
 
 def _fit_again(
@@ -237,6 +244,6 @@ def evaluate(run: RunContext, data: Data, fitted: Fitted, parts: Parts) -> Evalu
 
     def is_late() -> bool:
         run.progress.alive()
-        return run.budget.left_s() < EVALUATION_LEAVES * run.budget.total_s
+        return run.budget.left_s() < max(EVALUATION_LEAVES * run.budget.total_s, run.budget.end_s())
 
     return ranking_evaluation.evaluate(data.log, fitted.measured, parts, random, is_late)
