@@ -39,7 +39,10 @@ _FAMILY_WORDS = {
     "tfidf_characters": "Words and characters: misspellings, languages without spaces",
     "lsa": "Latent semantic analysis: what is said with the same words",
     "minilm": "MiniLM: a small language model for English, read text by text; wants time or a GPU",
+    "minilm_tuned": "MiniLM, fine-tuned on your labels: wants a GPU or a long budget",
+    "pixels": "Pixels: a linear model on small pictures, ready in a second",
     "transfer": "Transfer from EfficientNet-Lite0: learns from few images",
+    "transfer_large": "Transfer from EfficientNet-Lite1 or Lite2: photos, given more time",
 }
 
 

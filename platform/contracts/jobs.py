@@ -44,9 +44,10 @@ _TABULAR = ("linear", "gradient_boosting", "boosting_small", "extra_trees", "xgb
 FAMILIES: dict[str, tuple[str, ...]] = {
     "tabular_classification": _TABULAR,
     "tabular_regression": _TABULAR,
-    "image_classification": ("cnn", "transfer"),  # cnn: tiny images only
+    "image_classification": ("pixels", "cnn", "transfer", "transfer_large"),  # cnn: tiny images only; large: photos
     "forecasting": ("seasonal_naive", "exponential_smoothing", "theta", "gradient_boosting", "window_network"),
-    "text_classification": ("tfidf_words", "tfidf_characters", "minilm"),  # minilm: where its package is installed
+    # minilm: where its package is installed; tuned: given a GPU or a long budget
+    "text_classification": ("tfidf_words", "tfidf_characters", "minilm", "minilm_tuned"),
     "text_embedding": ("lsa", "minilm"),
     "question_answering": ("lsa", "minilm"),
     "recommendation": ("popularity", "item_knn", "next_item", "ease", "two_tower"),  # next_item: logs with times only

