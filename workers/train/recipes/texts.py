@@ -4,45 +4,39 @@ budget allows; penalties by cross-validation, blended on out-of-fold answers, co
 Everything from the raw string on happens inside the exported graph: see `workers.train.tokenise`.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import torch
+from scipy import sparse
 
-from contracts.manifests import EvaluationReport, OutputMeaning, TensorSpec
-from workers.export import latency, package, parity, text_onnx
+from contracts.manifests import EvaluationReport
+from workers.export import latency, parity
 from workers.train import evaluation, metrics, text_heads, text_reading, text_vectors
 from workers.train.budget import Slice
 from workers.train.checkpoint import Saved
 from workers.train.context import RunContext
-from workers.train.ensemble import greedy_weights, temper
+from workers.train.ensemble import greedy_weights
 from workers.train.failures import UserFailure
 from workers.train.splits import Parts, by_share
 from workers.train.text_data import TextData, load_texts
 from workers.train.text_heads import Head, Layer
+from workers.train.text_model import KINDS, Fitted, Member, kinds_of
 from workers.train.text_reading import Features
-from workers.train.text_vectors import Vectors
 
-KINDS: dict[str, tuple[str, ...]] = {"tfidf_words": ("words",), "tfidf_characters": ("words", "characters")}
-FAMILIES = (*KINDS, "minilm")
+FAMILIES = (*KINDS, "minilm", "minilm_tuned")
 READING_SHARE = 0.35  # of the fitting time
-SHARES = {"tfidf_words": 0.4, "tfidf_characters": 0.45, "minilm": 1.0}  # of the selection time that is left
+SHARES = {
+    "tfidf_words": 0.4,
+    "tfidf_characters": 0.45,
+    "minilm": 1.0,
+    "minilm_tuned": 1.0,
+}  # of the selection time that is left
 SELECTION_SHARE = 0.8  # of the fitting time that is left after reading; the rest is for the second fit
 LEAST_GAIN = 0.002  # a blend must beat the best single family by 0.2 %, else the simpler model is kept
+ALL_FACTOR = 1.5  # by how much a fit on every text may be slower than the one before
 LEAST_VECTORS = 200  # training texts that the language model must have read
-PARITY_ROWS = {False: 1_000, True: 24}  # by whether the transformer, some 20 ms a text, is in the model
-HARD_TEXTS = (
-    "İSTANBUL çok güzel",
-    "cafe\u0301 CAFÉ 👍🏽",
-    "",
-    " \t ",
-    "東京はとても大きい。",
-    "a\u200bb!!!!",
-    "x" * 300,
-)
 
 
 def load(run: RunContext, path: Path) -> TextData:
@@ -61,96 +55,12 @@ def split(run: RunContext, data: TextData) -> Parts:
     return Parts(*(part[np.unique(np.arange(0, len(part), every).astype(int))] for part in three))
 
 
-@dataclass
-class Member:
-    """One family and its head."""
-
-    family: str
-    layer: Layer
-
-
-@dataclass
-class Fitted:
-    data: TextData
-    features: Features
-    vectors: Vectors | None
-    members: list[Member]
-    weights: list[float]
-    family: str
-    temperature: float
-
-    reference_name = f"torch {torch.__version__}, numpy {np.__version__}"
-    tolerance = None
-
-    def predict(self, rows: np.ndarray) -> np.ndarray:
-        """Probabilities [N, C]; vectors that are known are not made again."""
-        known = None
-        if self.vectors is not None and not np.isnan(self.vectors.x[rows, 0]).any():
-            known = self.vectors.x[rows]
-        return self.answer([self.data.texts[row] for row in rows], known)
-
-    def answer(self, texts: list[str], known: np.ndarray | None = None) -> np.ndarray:
-        blended = np.zeros((len(texts), len(self.data.classes)))
-        for weight, member in zip(self.weights, self.members, strict=True):
-            x: Any
-            if member.family in KINDS:
-                x = self.features.weigh(texts, self._kinds(member))
-            else:
-                assert self.vectors is not None
-                x = known if known is not None else self.vectors.of(self.features.reading.splitter, texts)
-            blended += weight * text_heads.probabilities(x, member.layer)
-        return temper(blended, self.temperature)
-
-    def _kinds(self, member: Member) -> tuple[str, ...]:
-        return kinds_of(member.family, self.features)
-
-    def to_onnx(self) -> onnx.ModelProto:
-        uses = self.vectors.transformer if self.vectors is not None else None
-        graphs = text_onnx.TextGraphs(self.features.reading, self.data.tensors, uses)
-        parts: list[tuple[float, text_onnx.Counted | text_onnx.Embedded]] = []
-        for weight, member in zip(self.weights, self.members, strict=True):
-            if member.family in KINDS:
-                blocks = text_reading.split_weight(self.features, self._kinds(member), member.layer[0])
-                parts.append((weight, text_onnx.Counted(blocks, member.layer[1])))
-            else:
-                parts.append((weight, text_onnx.Embedded(*member.layer)))
-        return text_onnx.classifier(graphs, parts, self.data.classes, self.temperature)
-
-    def parity_groups(self, rows: np.ndarray) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
-        """The texts themselves, then some that are hard to split."""
-        rows = rows[: PARITY_ROWS[any(one.family not in KINDS for one in self.members)]]
-        first = next(iter(self.data.tensors.values()))
-        hard = {one: np.full((len(HARD_TEXTS), 1), "", dtype=object) for one in self.data.tensors.values()}
-        hard[first][:, 0] = HARD_TEXTS
-        tail = "\n" * (len(hard) - 1)
-        return [
-            (self.data.feed(rows), self.answer([self.data.texts[row] for row in rows])),
-            (hard, self.answer([text + tail for text in HARD_TEXTS])),
-        ]
-
-    def importance(self, rows: np.ndarray, time: Slice, seed: int) -> list[dict[str, Any]]:
-        return []  # there is one column; which words count differs from text to text
-
-    def example(self, row: int) -> dict[str, Any]:
-        return self.data.example(row)
-
-    def outputs(self) -> tuple[list[TensorSpec], OutputMeaning]:
-        return package.label_outputs(self.data.classes)
-
-    def describe(self) -> dict[str, Any]:
-        return self.data.describe()
-
-
-def kinds_of(family: str, features: Features) -> tuple[str, ...]:
-    return tuple(kind for kind in KINDS[family] if kind in features.vocabularies)
-
-
 def fit(run: RunContext, data: TextData, parts: Parts) -> Fitted:
     """1. read 2. each family with its penalty 3. blend 4. temperature 5. again on training and validation texts."""
     run.progress.stage("read the texts", 0.08, eta_seconds=run.budget.left_s())
     wanted = [family for family in FAMILIES if run.wants(family)]
     kinds = KINDS["tfidf_characters" if "tfidf_characters" in wanted else "tfidf_words"]
-    features = text_reading.read([data.texts[row] for row in parts.fitted], kinds, run.progress.alive)
+    features, read = _read(run, data, parts, kinds)
     folds = text_heads.folds_of(parts, data.truth, run.job.seed)
     selection = run.budget.slice(SELECTION_SHARE)
     draft = Fitted(data, features, None, [], [], "", 1.0)
@@ -159,7 +69,10 @@ def fit(run: RunContext, data: TextData, parts: Parts) -> Fitted:
     for index, family in enumerate(wanted):
         run.progress.stage(f"fit {family}", 0.15 + 0.2 * index, eta_seconds=run.budget.left_s())
         time = run.budget.slice(SHARES[family], of_s=max(0.0, selection.seconds - selection.used_s()))
-        x, note = _inputs(run, draft, parts, family, time)
+        if family == "minilm_tuned":
+            _fit_tuned(run, draft, parts, index, time, heads, inputs)
+            continue
+        x, note = _inputs(run, draft, parts, family, read, time)
         if x is None:
             run.progress.candidate(family, state="skipped", note=note)
             continue
@@ -172,17 +85,74 @@ def fit(run: RunContext, data: TextData, parts: Parts) -> Fitted:
     if not heads:
         raise UserFailure("yours:budget-spent", "No model family was ready when the budget ended.")
     names, weights, temperature = _blend(run, data, parts, heads)
-    members = [Member(name, _again(run, data, parts, name, heads[name], inputs[name])) for name in names]
-    return Fitted(
-        data, features, draft.vectors if "minilm" in names else None, members, weights, run_best(run), temperature
-    )
+    measured = [Member(name, _again(run, data, parts.fitted, name, heads[name], inputs[name])) for name in names]
+    uses = draft.vectors if any(name not in KINDS for name in names) else None
+    fitted = Fitted(data, features, uses, measured, weights, run_best(run), temperature, inputs=inputs)
+    everything = np.sort(np.concatenate([parts.fitted, parts.test]))
+    if all(_has_time(run, name) for name in names):
+        heads = {one.family: replace(heads[one.family], layer=_seen(one)) for one in measured}
+        shipped = [_again(run, data, everything, name, heads[name], inputs[name], "all") for name in names]
+        fitted.measured = measured
+        fitted.members = [Member(name, layer) for name, layer in zip(names, shipped, strict=True)]
+    return fitted
+
+
+def _fit_tuned(
+    run: RunContext,
+    draft: Fitted,
+    parts: Parts,
+    index: int,
+    time: Slice,
+    heads: dict[str, Head],
+    inputs: dict[str, Any],
+) -> None:
+    """Put the fine-tuned model beside the others; the file has room for one transformer, so the better one stays."""
+    family = "minilm_tuned"
+
+    def tell(step: int, loss: float) -> None:
+        run.progress.point(index, step, valid_loss=loss)
+
+    run.progress.candidate(family, state="fitting")
+    splitter = draft.features.reading.splitter
+    found = text_vectors.tune_all(run, family, splitter, draft.data, parts, time, tell)
+    if isinstance(found, str):
+        run.progress.candidate(family, state="skipped", note=found)
+        return
+    vectors, layer = found
+    answers = np.full((len(draft.data.texts), len(draft.data.classes)), np.nan)
+    answers[parts.valid] = text_heads.probabilities(vectors.x[parts.valid], layer)
+    _show(run, draft, parts, family, Head(0.0, answers, layer))
+    if "minilm" in heads:
+        known = parts.valid[~np.isnan(heads["minilm"].out_of_fold[parts.valid, 0])]
+        truth = draft.data.truth[known]
+        if metrics.log_loss(truth, heads["minilm"].out_of_fold[known]) <= metrics.log_loss(truth, answers[known]):
+            return
+        del heads["minilm"], inputs["minilm"]
+    draft.vectors, inputs[family], heads[family] = vectors, vectors.x, Head(0.0, answers, layer)
+
+
+def _read(
+    run: RunContext, data: TextData, parts: Parts, kinds: tuple[str, ...]
+) -> tuple[Features, dict[str, sparse.csr_matrix]]:
+    """Vocabularies from what may be learnt from, and [all texts, D] per kind; texts of no part stay empty."""
+    rows = np.sort(np.concatenate([parts.fitted, parts.test]))
+    texts, is_learnt = [data.texts[row] for row in rows], np.isin(rows, parts.fitted)
+    features, weighed = text_reading.read_all(texts, is_learnt, kinds, run.progress.alive)
+    for kind, x in weighed.items():
+        sizes = np.zeros(len(data.texts) + 1, dtype=np.int64)
+        sizes[rows + 1] = np.diff(x.indptr)
+        shape = len(data.texts), x.shape[1]
+        weighed[kind] = sparse.csr_matrix((x.data, x.indices, np.cumsum(sizes)), shape=shape)
+    return features, weighed
 
 
 def run_best(run: RunContext) -> str:
     return next(one.family for one in run.progress.candidates.values() if one.is_best)
 
 
-def _inputs(run: RunContext, draft: Fitted, parts: Parts, family: str, time: Slice) -> tuple[Any, str]:
+def _inputs(
+    run: RunContext, draft: Fitted, parts: Parts, family: str, read: dict[str, sparse.csr_matrix], time: Slice
+) -> tuple[Any, str]:
     """[all rows, D]; rows that nobody may learn from or ask about are empty or NaN. None: no time, and why."""
     if family in KINDS:
         kinds = kinds_of(family, draft.features)
@@ -190,7 +160,7 @@ def _inputs(run: RunContext, draft: Fitted, parts: Parts, family: str, time: Sli
             return None, "The texts have no words in common."
         if time.is_over() and run.progress.candidates.get("tfidf_words"):
             return None, "There was no time left in the budget."
-        return draft.features.weigh(draft.data.texts, kinds), ""
+        return sparse.hstack([read[kind] for kind in kinds]).tocsr(), ""
     order = np.concatenate([parts.test, parts.valid, parts.train])
     least = len(parts.test) + len(parts.valid) + min(LEAST_VECTORS, len(parts.train))
     learnt = [draft.data.texts[row] for row in parts.fitted]
@@ -237,6 +207,12 @@ SPREAD = np.float32(20.0)  # vectors of length one in 384 dimensions, to entries
 
 def _spread(x: np.ndarray) -> np.ndarray:
     return x * SPREAD
+
+
+def _seen(member: Member) -> Layer:
+    """The layer for vectors as they are learnt from: the opposite of `_plain`."""
+    weight, bias = member.layer
+    return (weight / SPREAD, bias) if member.family == "minilm" else (weight, bias)
 
 
 def _plain(family: str, layer: Layer) -> Layer:
@@ -286,13 +262,25 @@ def _blend(
     )
 
 
-def _again(run: RunContext, data: TextData, parts: Parts, family: str, head: Head, x: Any) -> Layer:
-    """The chosen penalty on training and validation texts; a fit cut short keeps what it has."""
-    key = f"{family}-again"
+def _has_time(run: RunContext, family: str) -> bool:
+    """For the fit on every text, which takes about as long as the one before and starts from it."""
+    if run.checkpoints.finished(f"{family}-all") is not None:
+        return True
+    before = run.checkpoints.finished(f"{family}-again")
+    needed_s = ALL_FACTOR * float(before.facts.get("seconds", 0.0)) if before else 0.0
+    return not run.budget.is_stopped() and needed_s < run.budget.fitting_left_s()
+
+
+def _again(
+    run: RunContext, data: TextData, rows: np.ndarray, family: str, head: Head, x: Any, kind: str = "again"
+) -> Layer:
+    """The chosen penalty on these texts; a fit cut short keeps what it has."""
+    if family == "minilm_tuned":  # more texts would mean tuning again
+        return head.layer
+    key = f"{family}-{kind}"
     saved = run.checkpoints.finished(key)
     if saved is None:
-        run.progress.stage(f"fit {family} on all training texts", 0.78, eta_seconds=run.budget.left_s())
-        rows = parts.fitted
+        run.progress.stage(f"fit {family} on {len(rows):,} texts", 0.78, eta_seconds=run.budget.left_s())
         if family == "minilm":
             rows, x = rows[~np.isnan(x[rows, 0])], _spread(x)
         time = run.budget.slice(0.9)
@@ -301,7 +289,7 @@ def _again(run: RunContext, data: TextData, parts: Parts, family: str, head: Hea
             if time.seconds <= 0
             else text_heads.fit_layer(x[rows], data.truth[rows], len(data.classes), head.penalty, time, head.layer)
         )
-        saved = Saved({}, {"weight": layer[0], "bias": layer[1]})
+        saved = Saved({"seconds": round(time.used_s(), 3)}, {"weight": layer[0], "bias": layer[1]})
         run.checkpoints.finish(key, saved)
     return _plain(family, (saved.arrays["weight"], saved.arrays["bias"]))
 
