@@ -8,7 +8,16 @@ from scipy.optimize import minimize
 from workers.train.budget import Slice
 
 RIDGE_PENALTIES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0001)
-SOFTMAX_PENALTIES = (0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)  # strong to weak, each warm-started by the one before
+SOFTMAX_PENALTIES = (
+    0.1,
+    0.03,
+    0.01,
+    0.003,
+    0.001,
+    0.0003,
+    0.0001,
+    0.00003,
+)  # strong to weak, each warm-started by the one before
 MOST_STEPS = 60  # L-BFGS steps per penalty
 MOST_CELLS = 40_000_000  # larger training matrices are thinned: a linear model gains nothing from more
 
