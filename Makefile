@@ -7,7 +7,7 @@ READY  := $(VENV)/.installed
 PATHS  := PYTHONPATH=platform:.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-fast test-all chaos soak bench-serving bench-serving-install bench-training bench-training-install lint format types lock error-pages samples snapshots client-types clean
+.PHONY: help demo up test test-fast test-all chaos soak bench-serving bench-serving-install bench-training bench-training-install edge-runtime lint format types lock error-pages samples snapshots client-types clean
 
 help: ## Print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -49,6 +49,9 @@ bench-training-install: $(READY) ## The AutoML tools, each in its own environmen
 parity-node: $(READY) ## Fetch ONNX Runtime for Node (npm, pinned) and compare its answers with Python's on every kind of model
 	@sh scripts/install_node_runtime.sh
 	@$(RUN) -m pytest tests/workers/export/test_other_runtime.py -rs
+
+edge-runtime: ## Fetch ONNX Runtime for browsers (npm, pinned), to travel inside edge bundles
+	@sh scripts/install_web_runtime.sh
 
 lint: $(READY) ## Style, formatting, import contracts, types
 	@$(VENV)/bin/ruff check .

@@ -29,6 +29,17 @@ def answer(endpoint: Endpoint, status: int = 200) -> Response:
     return Response(endpoint_json(endpoint), status=status, headers={"ETag": etag(endpoint)})
 
 
+def _referred(deployments: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Version and precision as the one word that services take."""
+    rows = []
+    for row in deployments:
+        precision = row.pop("precision", "")
+        rows.append(
+            {**row, "model_version": f"{row['model_version']}@{precision}" if precision else row["model_version"]}
+        )
+    return rows
+
+
 @extend_schema(tags=["endpoints"])
 class Endpoints(APIView):
     @extend_schema(operation_id="endpoints_list", responses=EndpointAnswer(many=True))
@@ -47,6 +58,7 @@ class Endpoints(APIView):
             request.organisation,
             name=values["name"],
             model_version=version_or_problem(request.organisation, values["model_version"]),
+            precision=values.get("precision", ""),
             latency_class=values["latency_class"],
             policies=values.get("limits"),
             force=values["force"],
@@ -72,7 +84,7 @@ class EndpointDetail(APIView):
         values: dict[str, Any] = body.validated_data
         changed = change_endpoint(
             found,
-            deployments=values.get("deployments"),
+            deployments=_referred(values["deployments"]) if "deployments" in values else None,
             policies=values.get("limits"),
             paused=values.get("paused"),
             slo_ms=values.get("slo_ms"),

@@ -147,7 +147,19 @@ class BatchForm(ServiceForm):
 
 
 def version_choices(versions: list[ModelVersion]) -> list[tuple[str, str]]:
-    return [
-        (version.pk, f"{version.model.name} · version {version.number} · {version.family.replace('_', ' ')}")
-        for version in versions
-    ]
+    """`ver_…` is the version in its usual precision, `ver_…@int8` in another that it has."""
+    choices = []
+    for version in versions:
+        words = f"{version.model.name} · version {version.number} · {version.family.replace('_', ' ')}"
+        choices.append((version.pk, words if version.deploys == "fp32" else f"{words} · {version.deploys}"))
+        others = [precision for precision in version.precisions if precision != version.deploys]
+        choices += [(f"{version.pk}@{precision}", f"{words} · {precision}") for precision in others]
+    return choices
+
+
+def choice_of(version: ModelVersion, wanted: str) -> str:
+    """The choice that an address names, as `version_choices` writes it."""
+    precision = wanted.partition("@")[2]
+    return (
+        f"{version.pk}@{precision}" if precision in version.precisions and precision != version.deploys else version.pk
+    )

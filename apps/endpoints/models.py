@@ -78,9 +78,16 @@ class Deployment(models.Model):
     model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="deployments")
     weight = models.PositiveIntegerField(default=100)
     shadow = models.BooleanField(default=False)
+    precision = models.CharField(max_length=4, default="fp32")
     edition = models.PositiveIntegerField()  # the endpoint's edition that brought it; one edition is one set
     created_at = models.DateTimeField(auto_now_add=True)
     retired_at = models.DateTimeField(null=True, blank=True)
+
+    @property
+    def reference(self) -> str:
+        """Version and precision as one word, as services take it: `ver_…`, or `ver_…@int8`."""
+        usual = self.precision == self.model_version.deploys
+        return self.model_version_id if usual else f"{self.model_version_id}@{self.precision}"
 
     def __str__(self) -> str:
         return f"{self.endpoint} {self.weight} % {self.model_version}"

@@ -7,7 +7,10 @@ from django.db.models import Prefetch, QuerySet
 from apps.accounts.models import Organisation
 from apps.endpoints.models import Batch, Deployment, Endpoint
 from apps.registry.models import ModelVersion
+from apps.registry.rules import PRECISIONS
 from contracts.problems import Problem
+
+_PLACES = {"model.onnx": 0, "manifest.json": 2}  # of a package's files among those of a precision
 
 
 def living_endpoints(organisation: Organisation) -> QuerySet[Endpoint]:
@@ -36,6 +39,18 @@ def endpoint_or_problem(organisation: Organisation, id_or_name: str) -> Endpoint
     return endpoint
 
 
+def deployable_or_problem(organisation: Organisation, reference: str) -> tuple[ModelVersion, str]:
+    """Version and precision of `ver_…` or `ver_…@int8`. Raises yours:not-found, yours:invalid without such a file."""
+    version_id, _, wished = reference.partition("@")
+    version = version_or_problem(organisation, version_id)
+    precision = wished or version.deploys
+    if precision not in version.precisions:
+        detail = f"Version {version.number} has no {precision} file; it has {', '.join(version.precisions)}."
+        error = {"location": "precision", "message": detail, "fix": "Choose one that it has."}
+        raise Problem("yours:invalid", detail, errors=[error])
+    return version, precision
+
+
 def version_or_problem(organisation: Organisation, version_id: str) -> ModelVersion:
     """Raises yours:not-found."""
     version = ModelVersion.objects.of(organisation).select_related("model").filter(id=version_id).first()
@@ -55,4 +70,12 @@ def batch_or_problem(organisation: Organisation, batch_id: str) -> Batch:
 def package_file(model_sha256: str, name: str) -> dict[str, Any] | None:
     """Return {"storage_key", "sha256", "size_bytes"} of a file of a deployed package, or None."""
     version = ModelVersion.objects.filter(model_sha256=model_sha256).order_by("id").first()
-    return None if version is None else version.files.get(name)
+    if version is not None:
+        return version.files.get(name)
+    if name not in _PLACES:
+        return None
+    rounded = Deployment.objects.filter(retired_at=None).exclude(precision="fp32").select_related("model_version")
+    for row in rounded:
+        if row.model_version.sha256_in(row.precision) == model_sha256:
+            return row.model_version.files.get(PRECISIONS[row.precision][_PLACES[name]])
+    return None

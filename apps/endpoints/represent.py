@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from apps.endpoints.models import Batch, Endpoint
 from apps.endpoints.queries import present_deployments
+from apps.registry.rules import PRECISIONS
 from contracts.failures import FAILURES
 
 
@@ -21,6 +22,11 @@ class DeploymentBody(serializers.Serializer[Any]):
     model_version = serializers.CharField(max_length=40)
     weight = serializers.IntegerField(min_value=0, max_value=100, default=100)
     shadow = serializers.BooleanField(default=False)
+    precision = serializers.ChoiceField(
+        list(PRECISIONS),
+        required=False,
+        help_text="Left out: the one that the version was trained for",
+    )
 
 
 class DeploymentAnswer(DeploymentBody):
@@ -31,6 +37,11 @@ class DeploymentAnswer(DeploymentBody):
 class EndpointBody(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=60)
     model_version = serializers.CharField(max_length=40)
+    precision = serializers.ChoiceField(
+        list(PRECISIONS),
+        required=False,
+        help_text="Left out: the one that the version was trained for",
+    )
     latency_class = serializers.ChoiceField(["realtime", "batch"], default="realtime")
     limits = Limit(many=True, required=False)
     force = serializers.BooleanField(default=False, help_text="Deploy even if the evidence does not pass the gate.")
@@ -118,6 +129,7 @@ def endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
                 "model_version": row.model_version_id,
                 "weight": row.weight,
                 "shadow": row.shadow,
+                "precision": row.precision,
                 "created_at": row.created_at,
             }
             for row in rows

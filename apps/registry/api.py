@@ -74,7 +74,10 @@ class VersionFile(APIView):
     @extend_schema(
         operation_id="download_model_version_file",
         description="A file of the version, or `edge.zip`: the model with test vectors and offline checks.",
-        parameters=[OpenApiParameter("precision", str, description="of edge.zip: fp32 or, where kept, int8")],
+        parameters=[
+            OpenApiParameter("precision", str, description="of edge.zip: fp32 or, where kept, int8, fp16"),
+            OpenApiParameter("runtime", str, description="of edge.zip: wasm puts ONNX Runtime for browsers inside"),
+        ],
         responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, version_id: str, name: str) -> HttpResponseBase:
@@ -95,7 +98,9 @@ class VersionPaper(APIView):
 def _download(request: Request, version_id: str, name: str) -> HttpResponseBase:
     version = _version(request, version_id)
     if name == edge_bundle.NAME:
-        found, stored = name, build_edge_bundle(version, request.query_params.get("precision", "fp32"))
+        wished = request.query_params
+        has_runtime = wished.get("runtime", "") == "wasm"
+        found, stored = name, build_edge_bundle(version, wished.get("precision", "fp32"), with_runtime=has_runtime)
     else:
         found, stored = file_of(version, name)
     suffix = PurePosixPath(found).suffix

@@ -25,6 +25,17 @@ def forecast_shown(report: EvaluationReport, wanted: str) -> dict[str, Any] | No
             {"time": time, "value": value, "lower": lower, "upper": upper}
             for time, (value, lower, upper) in zip(times, ends, strict=False)
         ],
+        "coverage": report.forecast.get("coverage") or [],
+        "coverage_lines": _coverage_lines(report.forecast.get("coverage") or []),
         "by_step": {"error": [(row["step"], row["mase"]) for row in steps]},
         "series": (report.forecast.get("per_series") or [])[:_SERIES_SHOWN],
     }
+
+
+def _coverage_lines(rows: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:
+    """Nominal against achieved, per way of measuring."""
+    lines = {
+        words: [(row["nominal"], row[name]) for row in rows if name in row]
+        for name, words in (("backtest", "back-testing"), ("test", "last stretch"))
+    }
+    return {words: line for words, line in lines.items() if len(line) > 1}

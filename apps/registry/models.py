@@ -7,6 +7,7 @@ from django.db import models
 from apps.accounts.models import Organisation
 from apps.accounts.tenancy import TenantQuerySet
 from apps.datasets.models import Dataset, DatasetVersion
+from apps.registry.rules import PRECISIONS
 from apps.training.models import Run
 from contracts.ids import new_id
 
@@ -56,6 +57,22 @@ class ModelVersion(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["model", "number"], name="model_version_number_once")]
         indexes = [models.Index(fields=["model_sha256"], name="package_by_hash")]
+
+    @property
+    def precisions(self) -> list[str]:
+        """Which there are, the full model first."""
+        rounded = [name for name, (model, _, manifest) in PRECISIONS.items() if {model, manifest} <= self.files.keys()]
+        return ["fp32", *(name for name in rounded if name != "fp32")]
+
+    @property
+    def deploys(self) -> str:
+        """The precision that is deployed where nobody names one."""
+        wished = str(self.manifest.get("deploys") or "fp32")
+        return wished if wished in self.precisions else "fp32"
+
+    def sha256_in(self, precision: str) -> str:
+        """Of the model file in this precision; KeyError where there is none."""
+        return str(self.files[PRECISIONS[precision][0]]["sha256"]) if precision != "fp32" else self.model_sha256
 
     def __str__(self) -> str:
         return f"{self.model} v{self.number}"

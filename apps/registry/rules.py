@@ -8,8 +8,12 @@ from contracts.jobs import StoredFile
 from contracts.manifests import ColumnSpec, EvaluationReport, ModelManifest, ParityCertificate
 
 PACKAGE_FILES = ("model.onnx", "manifest.json", "parity.json", "evaluation.json")
-MORE_FILES = ("vectors.json", "model.int8.onnx", "vectors.int8.json")  # a version is one without them too
-PRECISIONS = {"fp32": ("model.onnx", "vectors.json"), "int8": ("model.int8.onnx", "vectors.int8.json")}
+PRECISIONS = {  # the files of each: model, test vectors, manifest
+    "fp32": ("model.onnx", "vectors.json", "manifest.json"),
+    "int8": ("model.int8.onnx", "vectors.int8.json", "manifest.int8.json"),
+    "fp16": ("model.fp16.onnx", "vectors.fp16.json", "manifest.fp16.json"),
+}
+MORE_FILES = ("vectors.json", *PRECISIONS["int8"], *PRECISIONS["fp16"])  # a version is one without them too
 CONTENT_TYPES = {".json": "application/json", ".onnx": "application/octet-stream", ".zip": "application/zip"}
 
 
@@ -34,6 +38,19 @@ def check_files(named: Sequence[StoredFile], stored: Mapping[str, StoredFile]) -
     for name in MORE_FILES:
         if name in by_name and (name not in stored or by_name[name].sha256 != stored[name].sha256):
             raise EvidenceRefused("ours:export-failed", f"{name} is missing or not the file that the report names.")
+
+
+def check_variants(
+    variants: Sequence[Mapping[str, Any]], sha256: Mapping[str, str], manifests: Mapping[str, ModelManifest]
+) -> None:
+    """Every rounded file that a manifest offers lies there whole and is the one it tells of. Raises EvidenceRefused."""
+    for variant in variants:
+        names = PRECISIONS.get(str(variant.get("precision")), ())
+        if not names or any(name not in sha256 for name in names):
+            raise EvidenceRefused("ours:export-failed", f"A variant {variant.get('precision')!r} is not whole.")
+        described = manifests[names[2]].model_sha256
+        if {variant.get("sha256"), described} != {sha256[names[0]]}:
+            raise EvidenceRefused("ours:export-failed", f"{names[0]} is not the file that its manifest describes.")
 
 
 def check_evidence(

@@ -9,6 +9,8 @@ from contracts.jobs import FAMILIES
 # the metric that chooses the winner (lower is better), the one that people read first
 _RANKING = (("mase", "mase"), ("log_loss", "accuracy"), ("rmse", "rmse"), ("ndcg@10", "ndcg@10"), ("mrr", "mrr"))
 _HIGHER_IS_BETTER = ("ndcg@10", "mrr")
+AXES = ("p95_ms", "size_bytes")
+_METRICS_SHOWN = 3
 _NOT_SERIES = ("step", "family", "seconds", "epoch")
 
 
@@ -17,7 +19,8 @@ class Board:
     rows: list[Candidate]
     metrics: list[str]  # columns, the one that people read first
     headline: str = ""
-    points: list[dict[str, Any]] = field(default_factory=list)  # quality against speed
+    points: list[dict[str, Any]] = field(default_factory=list)  # quality against speed and size
+    energy_source: str = ""
     curves: list[dict[str, Any]] = field(default_factory=list)  # {"title", "series": {name: [(step, value)]}}
 
 
@@ -30,32 +33,45 @@ def board_of(run: Run) -> Board:
     names = list(dict.fromkeys([headline, ranking, *(name for metrics in scored for name in metrics)]))
     sign = -1 if ranking in _HIGHER_IS_BETTER else 1
     rows.sort(key=lambda row: (sign * row.metrics.get(ranking, sign * float("inf")), row.position))
-    board = Board(rows, [name for name in names if name][:4], headline)
+    board = Board(rows, [name for name in names if name][:_METRICS_SHOWN], headline)
     board.points = [
-        {
-            "name": row.family,
-            "latency_ms": row.latency_ms,
-            "score": row.metrics[headline],
-            "is_best": row.is_best,
-        }
-        for row in rows
-        if headline and row.latency_ms is not None and headline in row.metrics
+        _point(number, row, headline)
+        for number, row in enumerate(rows, start=1)
+        if headline in row.metrics and row.latency_ms is not None
     ]
-    _mark_frontier(board.points, higher_is_better=headline in (*_HIGHER_IS_BETTER, "accuracy"))
+    for axis in AXES:
+        _mark_frontier(board.points, axis, higher_is_better=headline in (*_HIGHER_IS_BETTER, "accuracy"))
+    board.energy_source = next((row.energy_source for row in rows if row.energy_source), "")
     board.curves = _curves(run)
     return board
 
 
-def _mark_frontier(points: list[dict[str, Any]], *, higher_is_better: bool) -> None:
-    """`on_frontier`: no other candidate is at least as quick and as good, and better in one of them."""
+def _point(number: int, row: Candidate, headline: str) -> dict[str, Any]:
+    name = f"{row.variant_of}, {row.family}" if row.variant_of else row.family
+    return {
+        "number": number,
+        "name": name.replace("_", " "),
+        "p95_ms": row.p95_ms or row.latency_ms,
+        "size_bytes": row.size_bytes or 0,
+        "score": row.metrics[headline],
+        "is_best": row.is_best,
+        "is_variant": bool(row.variant_of),
+        "frontier": [],
+    }
+
+
+def _mark_frontier(points: list[dict[str, Any]], axis: str, *, higher_is_better: bool) -> None:
+    """Pareto: no other candidate is at least as cheap and as good, and better in one of them."""
     sign = 1 if higher_is_better else -1
     for one in points:
-        one["on_frontier"] = not any(
-            other["latency_ms"] <= one["latency_ms"]
+        is_beaten = any(
+            other[axis] <= one[axis]
             and sign * other["score"] >= sign * one["score"]
-            and (other["latency_ms"], other["score"]) != (one["latency_ms"], one["score"])
+            and (other[axis], other["score"]) != (one[axis], one["score"])
             for other in points
         )
+        if not is_beaten:
+            one["frontier"].append(axis)
 
 
 def _curves(run: Run) -> list[dict[str, Any]]:

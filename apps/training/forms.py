@@ -80,6 +80,22 @@ class RunForm(ServiceForm):
     )
     series_time = forms.ChoiceField(required=False, label="When: the column of the time")
     series_column = forms.ChoiceField(required=False, label="Which: the column that tells the series apart")
+    precision = forms.ChoiceField(
+        required=False,
+        choices=[
+            ("", "Full numbers; rounded files are offered beside them where little is lost"),
+            ("fp32", "Full numbers only (fp32)"),
+            ("int8", "Weights of one byte where little is lost (int8)"),
+            ("fp16", "Half precision where little is lost (fp16, GPU only)"),
+        ],
+        label="Numbers of the model that is deployed",
+        help_text="Rounding is measured on held-out rows and taken only if at most 1 % of the labels change.",
+    )
+    search = forms.BooleanField(
+        required=False,
+        label="Search better settings for gradient boosting in the time left",
+        help_text="Tables only. Worth it with some minutes of budget; what gains nothing is left out.",
+    )
     name = forms.CharField(required=False, max_length=120, label="Name of the run")
     seed = forms.IntegerField(
         required=False,
@@ -105,7 +121,7 @@ class RunForm(ServiceForm):
             names = [(column["name"], column["name"]) for column in version.columns]
             self._choose(field, [("", "Find it in the data"), *names])
         if is_images:
-            for field in ("target", "horizon", *_ROLES, *_SERIES):
+            for field in ("target", "horizon", "search", *_ROLES, *_SERIES):
                 del self.fields[field]
 
     def _choose(self, field: str, choices: list[tuple[str, str]]) -> None:
@@ -138,6 +154,14 @@ class RunForm(ServiceForm):
         return [self[field] for field in ("horizon", *_SERIES) if field in self.fields]
 
     def _options(self) -> dict[str, Any]:
+        chosen = self._roles()
+        if precision := self.cleaned_data.get("precision"):
+            chosen["precision"] = precision
+        if self.cleaned_data.get("search") and str(self.cleaned_data.get("task")).startswith("tabular_"):
+            chosen["search"] = True
+        return chosen
+
+    def _roles(self) -> dict[str, Any]:
         """Roles of a log's or a series' columns, as far as they were chosen."""
         if self.cleaned_data.get("task") == "forecasting":
             named = {

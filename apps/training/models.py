@@ -112,6 +112,11 @@ class Candidate(models.Model):
     size_bytes = models.BigIntegerField(null=True, blank=True)
     is_best = models.BooleanField(default=False)
     note = models.CharField(max_length=300, blank=True)
+    p95_ms = models.FloatField(null=True, blank=True)
+    joules_per_1000 = models.FloatField(null=True, blank=True)
+    energy_source = models.CharField(max_length=20, blank=True)
+    variant_of = models.CharField(max_length=40, blank=True)
+    loss = models.JSONField(default=dict, blank=True)  # of a variant, against the full model on the same rows
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "family"], name="family_once_per_run")]

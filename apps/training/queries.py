@@ -16,7 +16,7 @@ from apps.training import rules
 from apps.training.models import Attempt, Run
 from contracts.jobs import RUN_ACTIVE_STATES
 from contracts.problems import Problem
-from contracts.usage import METER_TRAINING_SECONDS
+from contracts.usage import METER_PREDICTIONS, METER_TRAINING_SECONDS
 
 
 @dataclass(frozen=True)
@@ -110,3 +110,8 @@ def pool_board(pools: Iterable[Pool], currency: str) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def price_per_1000(currency: str) -> int:
+    """Micros of 1,000 predictions at a realtime endpoint; every model costs the same."""
+    return 1000 * price_at(METER_PREDICTIONS, dimension="realtime", currency=currency).unit_price_micros

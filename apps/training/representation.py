@@ -60,6 +60,11 @@ def shown_candidate(candidate: Candidate) -> dict[str, Any]:
         "size_bytes": candidate.size_bytes,
         "is_best": candidate.is_best,
         "note": candidate.note,
+        "p95_ms": candidate.p95_ms,
+        "joules_per_1000": candidate.joules_per_1000,
+        "energy_source": candidate.energy_source,
+        "variant_of": candidate.variant_of,
+        "loss": candidate.loss,
     }
 
 

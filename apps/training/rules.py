@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from apps.training.precision_rules import OPTION as PRECISION_OPTION
+from apps.training.precision_rules import fault_of_precision
 from apps.training.series_rules import OPTIONS as SERIES_OPTIONS
 from apps.training.series_rules import fault_of_series
 from apps.training.table_rules import OPTIONS as TABLE_OPTIONS
@@ -220,17 +222,23 @@ def refusal_of_target(task: str, target: str, column: Mapping[str, Any] | None, 
     return None
 
 
+def refusal_of_precision(task: str, options: Mapping[str, Any], *, has_gpu: bool) -> Refusal | None:
+    """Say whether a run may be asked for the precision it names."""
+    fault = fault_of_precision(task, options, has_gpu=has_gpu)
+    return Refusal(*fault) if fault else None
+
+
 EVENTS_MIN = 20
 ITEMS_MIN = 2
 
 
 def refusal_of_options(task: str, options: Mapping[str, Any], columns: Sequence[Mapping[str, Any]]) -> Refusal | None:
     """Say whether a run's options are known to its task and fit the data."""
-    known = OPTIONS.get(task, ())
+    known = (*OPTIONS.get(task, ()), PRECISION_OPTION)
     unknown = [name for name in options if name not in known]
     if unknown:
-        words = f"known are {', '.join(known)}" if known else "this task has none"
-        return Refusal("yours:invalid", f"There is no option {unknown[0]!r}; {words}.", f"options.{unknown[0]}")
+        detail = f"There is no option {unknown[0]!r}; known are {', '.join(known)}."
+        return Refusal("yours:invalid", detail, f"options.{unknown[0]}")
     if "roles" in options:
         wrong = misfits(options["roles"], [str(column.get("name")) for column in columns])
         if wrong:
@@ -383,6 +391,12 @@ def finite(values: Mapping[str, Any]) -> dict[str, float]:
         if isinstance(value, int | float) and math.isfinite(value):
             kept[str(name)] = value
     return kept
+
+
+def kept_loss(loss: Mapping[str, Any]) -> dict[str, Any]:
+    """What a variant loses, as CandidateReport tells it; numbers only."""
+    change = loss.get("change")
+    return {**finite(loss), **({"change": finite(change)} if isinstance(change, Mapping) else {})}
 
 
 def printable(line: str) -> str:

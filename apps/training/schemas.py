@@ -30,6 +30,11 @@ CANDIDATE = _object(
     size_bytes=_maybe(_WHOLE),
     is_best=_YES_NO,
     note=_TEXT,
+    p95_ms=_maybe(_NUMBER),
+    joules_per_1000=_maybe(_NUMBER),
+    energy_source=_TEXT,
+    variant_of=_TEXT,
+    loss={"type": "object", "additionalProperties": True},
 )
 RUN = _object(
     id=_TEXT,

@@ -5,7 +5,10 @@ from typing import Any
 
 from contracts.jobs import METRIC_OPTIONS
 
-OPTIONS = {"tabular_classification": ("metric", "threshold", "splits"), "tabular_regression": ("splits",)}
+OPTIONS = {
+    "tabular_classification": ("metric", "threshold", "splits", "search"),
+    "tabular_regression": ("splits", "search"),
+}
 SPLIT_KINDS = ("random", "time", "group")
 SHARE_LEAST, SHARE_MOST = 0.05, 0.5
 SPLIT_FIELDS = {"kind", "column", "test_share", "valid_share"}
@@ -17,6 +20,8 @@ def fault_of_table_options(options: Mapping[str, Any], columns: Sequence[Mapping
     """Say what is wrong with `metric`, `threshold` and `splits`."""
     if "metric" in options and options["metric"] not in METRIC_OPTIONS:
         return "yours:invalid", f"metric is one of {', '.join(METRIC_OPTIONS)}.", "options.metric"
+    if not isinstance(options.get("search", False), bool):
+        return "yours:invalid", "search is true or false.", "options.search"
     threshold = options.get("threshold", 0.5)
     if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 < threshold < 1:
         return "yours:invalid", "threshold is a number between 0 and 1.", "options.threshold"

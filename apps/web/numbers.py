@@ -136,6 +136,25 @@ def metric(value: Any, name: str = "") -> str:
     return percent(value) if name in _SHARES else amount(value)
 
 
+_SOURCES = {
+    "nvml": "measured by the GPU (NVML)",
+    "rapl": "measured by the processor (RAPL)",
+    "estimate": "estimated from processor time",
+}
+
+
+def energy_source(name: str) -> str:
+    """Where a figure of energy is from, in words."""
+    return _SOURCES.get(name, "no reading yet")
+
+
+def signed(number: Any) -> str:
+    """A change, with its sign."""
+    if not isinstance(number, int | float):
+        return "–"
+    return f"{'−' if number < 0 else '+'}{amount(abs(number))}"
+
+
 def when(moment: datetime | date | None) -> SafeString | str:
     """A moment relative to now, the exact time (UTC) in its title."""
     if moment is None:

@@ -56,6 +56,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 # Option `metric` of a classification: the probabilities stay, the label of two classes is named where this is best.
 LABEL_THRESHOLD_METRICS = ("accuracy", "balanced_accuracy", "f1", "macro_f1")
 METRIC_OPTIONS = ("log_loss", *LABEL_THRESHOLD_METRICS)
+# Option `precision`: the numbers of the file that is deployed. auto: full, rounded variants offered beside it.
+PRECISION_OPTIONS = ("auto", "fp32", "int8", "fp16")
+ROUNDABLE_TASKS = ("tabular_classification", "tabular_regression", "image_classification", "text_classification")
 
 RUN_STATES = ("draft", "queued", "running", "validating", "exporting", "succeeded", "failed", "cancelled")
 RUN_ACTIVE_STATES = ("running", "validating", "exporting")
@@ -103,6 +106,12 @@ class CandidateReport:
     size_bytes: int | None = None
     is_best: bool = False
     note: str = ""  # why skipped or failed, in words for the user
+    p95_ms: float | None = None  # one row, of single calls as a serving node makes them
+    joules_per_1000: float | None = None  # predictions, one row each
+    energy_source: str = ""  # of joules_per_1000: "nvml" | "rapl" | "estimate"
+    variant_of: str = ""  # the family whose numbers were rounded; then `family` is the precision
+    loss: dict[str, Any] = field(default_factory=dict)  # of a variant: {"rows","changed_labels","mean_difference",
+    # "change": {metric: after - before}} on the same test rows
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,15 @@ class ModelManifest:
     created_at: str = ""  # ISO 8601 UTC
     versions: dict[str, str] = field(default_factory=dict)  # python, torch, onnx, onnxruntime, lightgbm, …
     schema_version: int = 1
+    p95_ms: float | None = None  # as latency_ms
+    joules_per_1000: float | None = None  # predictions
+    joules_source: str = ""  # "nvml" | "rapl" | "estimate"
+    precision: str = "fp32"  # of the file that this manifest describes
+    deploys: str = "fp32"  # the precision that is deployed where nobody names one
+    variants: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # offered beside the full file: {"precision","sha256","size_bytes","latency_ms","p95_ms","joules_per_1000",
+    # "energy_source","rows","changed_labels","mean_difference","change"}
 
 
 @dataclass(frozen=True)
@@ -157,5 +166,7 @@ class EvaluationReport:
         default_factory=list
     )  # likely wrong first: {"row","given","likely","given_share","likely_share","values"|"file"}
     label_errors_checked: int = 0  # rows answered by fits that had not seen them
-    warnings: list[dict[str, Any]] = field(default_factory=list)  # {"code","rows","message"}: duplicates, conflicts
+    warnings: list[dict[str, Any]] = field(
+        default_factory=list
+    )  # {"code","rows","message"}: duplicates, conflicts, precision
     forecast: dict[str, Any] = field(default_factory=dict)  # {"horizon","season","per_step","per_series","examples",…}

@@ -76,6 +76,11 @@ class Candidate(Answer):
     latency_ms: float | None
     is_best: bool
     note: str
+    p95_ms: float | None = None
+    size_bytes: int | None = None
+    joules_per_1000: float | None = None
+    energy_source: str = ""
+    variant_of: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +171,7 @@ class Deployment(Answer):
     model_version: str
     weight: int
     shadow: bool
+    precision: str = "fp32"
 
 
 @dataclass(frozen=True, kw_only=True)

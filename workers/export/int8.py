@@ -4,32 +4,13 @@ Only weights are rounded (per output channel, symmetric); what flows between the
 answer does not depend on the rows beside it, as it would with scales taken per batch, and the loss is small.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import helper, numpy_helper
 
 LEAST_WEIGHTS = 2_048  # smaller tensors save nothing worth a rounding
 LEAST_SAVING = 0.3  # of the file's bytes; less is no variant
-LOSS_MOST = 0.01  # share of rows whose label changes; mean difference of the probabilities
 _CHANNEL_AXIS = {"Conv": 0, "MatMul": 1, "Gemm": 1}
-
-Feed = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Loss:
-    """What rounding costs on validation rows."""
-
-    rows: int
-    changed_labels: float  # share
-    mean_difference: float  # of the probabilities
-
-    @property
-    def passed(self) -> bool:
-        return self.rows > 0 and max(self.changed_labels, self.mean_difference) <= LOSS_MOST
 
 
 def quantise(model: onnx.ModelProto) -> onnx.ModelProto | None:
@@ -70,19 +51,3 @@ def _round(graph: onnx.GraphProto, tensor: onnx.TensorProto, values: np.ndarray,
     return helper.make_node(
         "DequantizeLinear", [f"{name}/int8", f"{name}/scale"], [f"{name}/float"], name=f"{name}/dequantise", axis=axis
     )
-
-
-def measure(
-    session: onnxruntime.InferenceSession, full: onnxruntime.InferenceSession, feeds: list[Feed], output: str
-) -> Loss:
-    """Both files on the same rows, in batches of 64."""
-    rows, changed, difference = 0, 0, 0.0
-    for feed in feeds:
-        count = len(next(iter(feed.values())))
-        for at in range(0, count, 64):
-            part = {name: values[at : at + 64] for name, values in feed.items()}
-            (mine,), (theirs,) = session.run([output], part), full.run([output], part)
-            rows += len(mine)
-            changed += int((mine.argmax(axis=1) != theirs.argmax(axis=1)).sum())
-            difference += float(np.abs(mine - theirs).mean(axis=1).sum())
-    return Loss(rows, changed / max(1, rows), difference / max(1, rows))

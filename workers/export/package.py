@@ -1,5 +1,6 @@
 """Writes the package of a model version: model.onnx, manifest.json, parity.json, evaluation.json, vectors.json."""
 
+import dataclasses
 import datetime
 import importlib.metadata
 import json
@@ -64,6 +65,21 @@ def manifest(
     )
 
 
+def of_variant(described: ModelManifest, variant: dict[str, Any]) -> ModelManifest:
+    """The manifest of the rounded file: the same schema, its own hash, size and speed."""
+    return dataclasses.replace(
+        described,
+        precision=variant["precision"],
+        model_sha256=variant["sha256"],
+        model_bytes=variant["size_bytes"],
+        latency_ms=variant["latency_ms"],
+        p95_ms=variant["p95_ms"],
+        joules_per_1000=variant["joules_per_1000"],
+        joules_source=variant["energy_source"],
+        variants=[],
+    )
+
+
 def label_outputs(classes: list[str]) -> tuple[list[TensorSpec], OutputMeaning]:
     """What a classifier (`classes` named) or a regressor (none) gives."""
     if not classes:
@@ -92,7 +108,9 @@ def write(
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(raw)
-    for name, message in (("manifest", described), ("parity", certificate), ("evaluation", evaluation)):
+    papers: list[tuple[str, Any]] = [("manifest", described), ("parity", certificate), ("evaluation", evaluation)]
+    papers += [(f"manifest.{one['precision']}", of_variant(described, one)) for one in described.variants]
+    for name, message in papers:
         text = json.dumps(to_wire(message), indent=1, ensure_ascii=False, allow_nan=False)
         (folder / f"{name}.json").write_text(text, encoding="utf-8")
     (folder / "vectors.json").write_text(json.dumps(vectors, ensure_ascii=False), encoding="utf-8")

@@ -6,6 +6,7 @@ import onnxruntime
 from contracts.manifests import ParityCertificate
 from workers.export import ranking_onnx
 from workers.export.ranking_parity import Difference, Ranked, compare
+from workers.serve.session_options import session_options
 
 BATCH_SIZES = (1, 7, 64)  # 1: a frozen batch shows; 7: an odd remainder shows; 64: the usual load
 MOST_ROWS = 1_000
@@ -20,11 +21,7 @@ Feed = dict[str, np.ndarray]
 
 
 def open_session(model: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, session_options(threads), providers=["CPUExecutionProvider"])
 
 
 def in_batches(session: onnxruntime.InferenceSession, output: str, feed: Feed, size: int) -> np.ndarray:

@@ -19,6 +19,7 @@ from workers.serve.memory import give_back
 from workers.serve.packages import Packages
 from workers.serve.problems import Refused
 from workers.serve.providers import candidate_providers, explain
+from workers.serve.session_options import session_options
 
 log = logging.getLogger(__name__)
 
@@ -48,13 +49,8 @@ class Model:
     def __init__(self, path: Path, manifest: ModelManifest) -> None:
         self.sha256 = manifest.model_sha256 or path.parent.name
         self.manifest = manifest
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1  # many small calls: parallelism comes from several calls at once
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        options.enable_mem_pattern = False  # a plan is kept for every shape that ever came, and shapes never end
         wanted = candidate_providers()
-        self.session = ort.InferenceSession(str(path), options, providers=wanted)
+        self.session = ort.InferenceSession(str(path), session_options(), providers=wanted)
         # The binding itself: the wrapper around it looks at every input again, for graph capture on WebGPU.
         self._run = self.session._sess.run
         self.providers: list[str] = self.session.get_providers()

@@ -32,8 +32,11 @@ class Style:
     rate: float = 0.05
     column_share: float = 0.7
     l2: float = 1.0
+    row_share: float = 0.8
+    least_leaf_rows: int = 0  # 0: by the number of rows, which then also bounds the leaves
 
 
+UNSEEN = -1  # number of a family that draws no curve
 DEEP = Style()
 SMALL = Style(leaves=7, rate=0.06, column_share=0.5, l2=3.0)
 
@@ -147,10 +150,10 @@ def _parameters(run: RunContext, key: str, x: np.ndarray, classes: int, chunk: i
         **({"num_class": classes} if classes > 2 else {}),
         "metric": {"regression": "l2", "binary": "binary_logloss"}.get(objective, "multi_logloss"),
         "learning_rate": style.rate,
-        "num_leaves": min(15, style.leaves) if is_small else style.leaves,
-        "min_data_in_leaf": 5 if is_small else 20,
+        "num_leaves": min(15, style.leaves) if is_small and not style.least_leaf_rows else style.leaves,
+        "min_data_in_leaf": style.least_leaf_rows or (5 if is_small else 20),
         "feature_fraction": style.column_share,
-        "bagging_fraction": 0.8,
+        "bagging_fraction": style.row_share,
         "bagging_freq": 1,
         "lambda_l2": style.l2,
         "max_bin": 255,
@@ -238,7 +241,7 @@ def _grow_chunk(
         for _, _, loss, *_ in booster.eval_valid():
             if loss < growth.best_loss - 1e-9:
                 growth.best_loss, growth.best_rounds = loss, growth.rounds
-            if growth.rounds % 10 == 0:
+            if growth.rounds % 10 == 0 and family != UNSEEN:
                 run.progress.point(family, growth.rounds, valid_loss=float(loss))
             if growth.rounds - growth.best_rounds >= PATIENCE:
                 return True

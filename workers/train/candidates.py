@@ -7,6 +7,7 @@ import numpy as np
 
 from workers.export.parts import Weighted
 from workers.train import planning, tabm
+from workers.train.boosting import Style
 from workers.train.budget import Slice, Stopwatch
 from workers.train.checkpoint import Saved
 from workers.train.context import RunContext
@@ -14,7 +15,7 @@ from workers.train.families import FAMILIES, VARIANTS, Family, Rows, Wish, round
 from workers.train.folds import Fold
 
 PROBE_ROUNDS = 4
-COUNTS_ROUNDS = ("gradient_boosting", "boosting_small", "xgboost", "mlp")
+COUNTS_ROUNDS = ("gradient_boosting", "boosting_small", "tuned_boosting", "xgboost", "mlp")
 WHOLE_SHARE = 0.7  # of the rounds that were asked for
 OVERDRAFT = 1.3  # the fit without test rows may take this much of an earlier one: without it the others are lost
 LOG_BEYOND = 2.0  # believed logarithms end this far above the largest one seen
@@ -74,6 +75,7 @@ class Learner:
     rows: Rows
     folds: list[Fold]
     classes: int
+    styles: dict[str, Style] = field(default_factory=dict)  # searched settings, by family
 
     def part(self, rows: np.ndarray, scale: Scale) -> Rows:
         y = self.rows.y[rows]
@@ -135,7 +137,8 @@ class Learner:
                 return None
             rows = self.part(fold.fit, member.scale)
             held = self.part(fold.held, member.scale) if fold.chooses else None
-            wish = Wish(self.run, key, rows, held, self.classes, mine, index, setting, rate)
+            style = self.styles.get(member.family)
+            wish = Wish(self.run, key, rows, held, self.classes, mine, index, setting, rate, style)
             if not rate and member.family in planning.USUAL_RATES:
                 wish = dataclasses.replace(wish, rate=self._measured_rate(member.family, wish))
             saved = member.how().fit(wish)

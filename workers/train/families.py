@@ -40,6 +40,7 @@ class Wish:
     index: int  # of the family on the chart
     setting: float = 0.0
     rate: float = 0.0  # learning rate; 0: the family's own
+    style: boosting.Style | None = None  # of boosting, where settings were searched
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,10 @@ def _part_linear(fits: list[Saved], classes: int) -> Dense:
 
 
 # --- trees ------------------------------------------------------------------------------------------------------------
-def _boosting(style: boosting.Style) -> Callable[[Wish], Saved]:
+def _boosting(usual: boosting.Style) -> Callable[[Wish], Saved]:
     def fit(wish: Wish) -> Saved:
         held = (wish.held.trees, wish.held.y) if wish.held else None
+        style = wish.style or usual
         grown = boosting.fit_boosting(
             wish.run,
             wish.key,
@@ -115,7 +117,7 @@ def _boosting(style: boosting.Style) -> Callable[[Wish], Saved]:
             wish.time,
             int(wish.setting) or most_rounds(wish.classes, style.leaves, boosting.MOST_ROUNDS),
             wish.index,
-            boosting.Style(style.leaves, wish.rate or style.rate, style.column_share, style.l2),
+            dataclasses.replace(style, rate=wish.rate or style.rate),
         )
         return grown.as_saved()
 
@@ -241,4 +243,8 @@ FAMILIES: dict[str, Family] = {  # in the order in which they are tried: somethi
 }
 # Variants of a family: fitted in its turn and shown under its name.
 PLAIN = Family(_fit_plain, _answer_linear, _part_linear, is_dense=True)
-VARIANTS: dict[str, Family] = {"linear_plain": PLAIN, "baseline": PLAIN}
+VARIANTS: dict[str, Family] = {
+    "linear_plain": PLAIN,
+    "baseline": PLAIN,
+    "tuned_boosting": FAMILIES["gradient_boosting"],
+}

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from contracts.manifests import EvaluationReport
-from workers.train import backtest, linear_forecasts, timeline
+from workers.train import backtest, coverage, linear_forecasts, timeline
 from workers.train.evaluation import rounded
 from workers.train.forecast_families import Stretch
 from workers.train.forecast_model import Data, Fitted, shown_time
@@ -20,6 +20,8 @@ def evaluate(data: Data, fitted: Fitted, parts: Parts) -> tuple[EvaluationReport
     """The report, and the bands of the exported model: the test stretch's errors widen or narrow them too."""
     scale = backtest.scales(data.table.series, [one.test for one in data.cuts], data.shape.season)
     test = Stretch.of(data, parts.test, scale)
+    valid = Stretch.of(data, parts.valid, np.ones(len(data.table.series)))
+    before = fitted.answer(valid.windows, valid.last_times, is_measured=True)[0]
     ends = fitted.answer(test.windows, test.last_times, is_measured=True)
     report = backtest.scores(test.truth, ends, test.scale, data.interval)
     naive = _naive(data, test)
@@ -37,6 +39,7 @@ def evaluate(data: Data, fitted: Fitted, parts: Parts) -> tuple[EvaluationReport
         "time_column": data.table.time_column,
         "series_columns": data.table.key_columns,
         "per_step": by_step,
+        "coverage": coverage.achieved(_errors(valid, before), _errors(test, ends[0]), data.interval),
         "per_series": _per_series(data, test, ends),
         "examples": _examples(data, fitted, test, ends),
     }
@@ -48,15 +51,16 @@ def evaluate(data: Data, fitted: Fitted, parts: Parts) -> tuple[EvaluationReport
         rows=int(np.isfinite(test.truth).sum()),
         forecast=details,
     )
-    return told, _bands(data, fitted, parts, test, ends[0])
+    truth, value = np.concatenate([valid.truth, test.truth]), np.concatenate([before, ends[0]])
+    return told, _bands(fitted, truth, value, np.concatenate([valid.window_scale, test.window_scale]), data.interval)
 
 
-def _bands(data: Data, fitted: Fitted, parts: Parts, test: Stretch, value: np.ndarray) -> np.ndarray:
-    valid = Stretch.of(data, parts.valid, np.ones(len(data.table.series)))
-    before = fitted.answer(valid.windows, valid.last_times, is_measured=True)[0]
-    truth = np.concatenate([valid.truth, test.truth])
-    both = np.concatenate([before, value])
-    seen = backtest.conformal_bands(truth, both, np.concatenate([valid.window_scale, test.window_scale]), data.interval)
+def _errors(stretch: Stretch, value: np.ndarray) -> coverage.Errors:
+    return coverage.Errors(stretch.truth, value, stretch.window_scale, stretch.last_times[:, 0])
+
+
+def _bands(fitted: Fitted, truth: np.ndarray, value: np.ndarray, scale: np.ndarray, interval: float) -> np.ndarray:
+    seen = backtest.conformal_bands(truth, value, scale, interval)
     return np.stack([np.minimum(seen[0], fitted.bands[0]), np.maximum(seen[1], fitted.bands[1])])
 
 

@@ -106,6 +106,11 @@ class Fitted:
             pairs.append(({image_onnx.INPUT: stack}, probabilities(np.concatenate(reference), self.temperature)))
         return pairs
 
+    def judged(self, rows: np.ndarray) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
+        """One image each, since sizes differ."""
+        pairs = zip(self.data.images(rows), self.data.truth[rows], strict=True)
+        return [({image_onnx.INPUT: pixels[None]}, np.array([true])) for pixels, true in pairs]
+
     def importance(self, rows: np.ndarray, time: Slice, seed: int) -> list[dict[str, Any]]:
         return []  # shuffling single pixels says nothing
 

@@ -3,7 +3,8 @@
 A recipe is a module with `load(run, path) -> data`, `split(run, data) -> Parts`, `fit(run, data, parts) -> fitted` and
 `evaluate(run, data, fitted, parts) -> EvaluationReport`. What it fitted knows `family`, `reference_name`, `tolerance`,
 `to_onnx()`, `outputs() -> (list[TensorSpec], OutputMeaning)`, `describe()` (the manifest's view of the inputs),
-`parity_groups(rows)` (inputs, and what the training framework says to them) and `importance(rows, time, seed)`.
+`parity_groups(rows)` (inputs, and what the training framework says to them) and `importance(rows, time, seed)`; where
+its numbers may be rounded also `judged(rows)` (inputs, and the truth about them).
 
 It works on a folder and nothing else: `job.json` and the dataset lie in it, progress, checkpoints and the package
 are written into it. No network, no token; so it also runs by hand on a folder of your own.
@@ -24,7 +25,7 @@ from contracts.jobs import TrainJob
 from contracts.manifests import ParityCertificate
 from contracts.wire import from_wire, to_wire
 from workers.export import latency, package, parity, variants, vectors
-from workers.train import parity_rows, seeds
+from workers.train import metrics, parity_rows, seeds
 from workers.train.budget import Budget
 from workers.train.checkpoint import EVERY_S, Checkpoints, newest
 from workers.train.context import RunContext
@@ -93,9 +94,12 @@ def _travel(context: RunContext, recipe: ModuleType, folder: Path) -> None:
     progress.stage("parity", 0.95)
     groups = fitted.parity_groups(parity_rows.affordable(context.budget, fitted, session, parts.test))
     certificate = _certified(fitted, session, groups, sha256)
-    latency_ms = latency.one_row_ms(session, groups[0][0])
-
-    _try_variant(context, fitted, parts, (model, session), latency_ms, folder / "out")
+    reading = latency.read(session if context.device == "cpu" else latency.serving_session(raw), groups[0][0])
+    if known := progress.candidates.get(fitted.family):
+        progress.candidate(fitted.family, size_bytes=len(raw), **reading.facts())
+    exported = variants.Exported(model, session, reading, fitted.family, known.metrics if known else {})
+    rounded, warnings = _rounded(context, fitted, parts, exported, folder / "out")
+    report = dataclasses.replace(report, warnings=[*report.warnings, *warnings])
 
     progress.stage("importance", 0.97)
     time = context.budget.slice(0.5, of_s=min(2 * IMPORTANCE_MOST_S, max(0.0, context.budget.left_s())))
@@ -109,9 +113,9 @@ def _travel(context: RunContext, recipe: ModuleType, folder: Path) -> None:
         outputs=fitted.outputs(),
         evaluation=report,
         family=fitted.family,
-        latency_ms=latency_ms,
+        latency_ms=reading.latency_ms,
         inputs=(extra := fitted.describe()).pop("inputs"),
-        extra=extra,
+        extra=extra | _costs(job, reading, rounded),
     )
     progress.stage("package", 0.99)
     tests = vectors.of(
@@ -119,7 +123,7 @@ def _travel(context: RunContext, recipe: ModuleType, folder: Path) -> None:
         [feed for feed, _ in groups],
         model_sha256=sha256,
         tolerance=certificate.tolerance,
-        latency_ms=latency_ms,
+        latency_ms=reading.latency_ms,
     )
     package.write(folder / "out", raw, described, certificate, report, tests)
     result = {
@@ -128,6 +132,17 @@ def _travel(context: RunContext, recipe: ModuleType, folder: Path) -> None:
         "candidates": [to_wire(one) for one in progress.candidates.values()],
     }
     (folder / "result.json").write_text(json.dumps(result))
+
+
+def _costs(job: TrainJob, reading: latency.Reading, rounded: list[dict[str, Any]]) -> dict[str, Any]:
+    """The manifest's view of what a prediction costs, in full and rounded numbers."""
+    return {
+        "p95_ms": reading.p95_ms,
+        "joules_per_1000": reading.joules_per_1000,
+        "joules_source": reading.energy_source,
+        "deploys": next((one["precision"] for one in rounded if one["precision"] == _wish(job)), "fp32"),
+        "variants": rounded,
+    }
 
 
 def _exported(fitted: Any) -> tuple[onnx.ModelProto, bytes, onnxruntime.InferenceSession]:
@@ -152,19 +167,40 @@ def _certified(
     return certificate
 
 
-def _try_variant(
-    context: RunContext,
-    fitted: Any,
-    parts: Parts,
-    exported: tuple[onnx.ModelProto, onnxruntime.InferenceSession],
-    latency_ms: float,
-    out: Path,
-) -> None:
-    variants.try_int8(
-        *exported,
-        lambda count: [feed for feed, _ in fitted.parity_groups(parts.valid[:count])],
-        out,
-        latency_ms=latency_ms,
-        left_s=context.budget.left_s() / 3,
-        show=context.progress.candidate,
-    )
+def _wish(job: TrainJob) -> str:
+    return str(job.options.get("precision", "auto"))
+
+
+def _rounded(
+    context: RunContext, fitted: Any, parts: Parts, exported: variants.Exported, out: Path
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The variants that are offered, and a warning where a wished one is not. Recipes without `judged` have none."""
+    wish, judged = _wish(context.job), getattr(fitted, "judged", None)
+    if judged is None:
+        return [], []
+    names = variants.names_to_try(wish, context.device)
+    is_label = fitted.outputs()[1].kind == "classification"
+    trials = [
+        variants.try_precision(
+            name,
+            exported,
+            lambda count: judged(parts.test[:count]),
+            metrics.classification if is_label else metrics.regression,
+            out,
+            left_s=context.budget.left_s() / (1.5 if wish == name else 3),
+            show=context.progress.candidate,
+        )
+        for name in names
+    ]
+    warnings = [
+        {
+            "code": "precision",
+            "rows": 0,
+            "message": f"{one.precision} was asked for, fp32 is kept: {one.note}.",
+        }
+        for one in trials
+        if one.precision == wish and one.facts is None
+    ]
+    for warning in warnings:
+        context.progress.log(str(warning["message"]))
+    return [one.facts for one in trials if one.facts is not None], warnings

@@ -35,7 +35,11 @@ STALL_S = 120.0  # a child that says nothing for so long is stuck
 LOSSES_MOST = 2  # deaths of the child before the run is given up
 OVERTIME_SHARE, OVERTIME_S = 1.2, 30.0  # beyond the budget: the child missed its own end
 PACKAGE = ("model.onnx", "manifest.json", "parity.json", "evaluation.json", "vectors.json")
-VARIANT = ("model.int8.onnx", "vectors.int8.json")  # only where rounding the weights costs little
+VARIANTS = tuple(  # only where rounding the numbers costs little
+    f"{part}.{precision}.{kind}"
+    for precision in ("int8", "fp16")
+    for part, kind in (("model", "onnx"), ("manifest", "json"), ("vectors", "json"))
+)
 
 
 class Supervisor:
@@ -220,17 +224,18 @@ class Attempt:
         return dataclasses.replace(report, failure_code=code, failure_detail=detail)
 
     def _upload_package(self) -> list[StoredFile]:
-        """The manifest gets what only the supervisor knows (seconds, energy), then the four files go up."""
+        """The manifest gets what only the supervisor knows (seconds, energy), then the files go up."""
         out = self._folder / "out"
-        manifest = json.loads((out / "manifest.json").read_text())
-        manifest |= {
-            "compute_seconds": round(self._seconds, 3),
-            "energy_wh": self._wh,
-            "energy_source": self._energy_source,
-        }
-        (out / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False))
+        for paper in out.glob("manifest*.json"):
+            manifest = json.loads(paper.read_text())
+            manifest |= {
+                "compute_seconds": round(self._seconds, 3),
+                "energy_wh": self._wh,
+                "energy_source": self._energy_source,
+            }
+            paper.write_text(json.dumps(manifest, indent=1, ensure_ascii=False))
         self._pulse.update(stage="upload")
-        return [self._control.put_file(out / name, name) for name in (*PACKAGE, *VARIANT) if self._is_there(out, name)]
+        return [self._control.put_file(out / name, name) for name in (*PACKAGE, *VARIANTS) if self._is_there(out, name)]
 
     @staticmethod
     def _is_there(out: Path, name: str) -> bool:

@@ -118,6 +118,9 @@ class Fitted:
             values[half:] = "a word never seen" if is_text else values[half:] * 1e6
         return [(self.feed(one), self.answer(one)) for one in (table, strange)]
 
+    def judged(self, rows: np.ndarray) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
+        return [(self.feed(self.data.table.take(rows)), self.data.truth[rows])]
+
     def importance(self, rows: np.ndarray, time: Slice, seed: int) -> list[dict[str, Any]]:
         """How much the primary metric worsens when one column is shuffled; columns not reached in time are left out."""
         table, truth = self.data.table.take(rows), self.data.truth[rows]

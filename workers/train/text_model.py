@@ -108,6 +108,9 @@ class Fitted:
             (hard, self.answer([text + tail for text in HARD_TEXTS])),
         ]
 
+    def judged(self, rows: np.ndarray) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
+        return [(self.data.feed(rows), self.data.truth[rows])]
+
     def importance(self, rows: np.ndarray, time: Slice, seed: int) -> list[dict[str, Any]]:
         return []  # there is one column; which words count differs from text to text
 

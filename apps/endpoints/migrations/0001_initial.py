@@ -55,6 +55,7 @@ class Migration(migrations.Migration):
                 ('id', models.CharField(default=functools.partial(contracts.ids.new_id, *('dep',), **{}), editable=False, max_length=40, primary_key=True, serialize=False)),
                 ('weight', models.PositiveIntegerField(default=100)),
                 ('shadow', models.BooleanField(default=False)),
+                ('precision', models.CharField(default='fp32', max_length=4)),
                 ('edition', models.PositiveIntegerField()),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('retired_at', models.DateTimeField(blank=True, null=True)),

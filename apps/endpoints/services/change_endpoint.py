@@ -11,7 +11,7 @@ from apps.accounts.services.record_audit import record_audit
 from apps.endpoints import rules
 from apps.endpoints.guard import parse_guard
 from apps.endpoints.models import Deployment, Endpoint
-from apps.endpoints.queries import version_or_problem
+from apps.endpoints.queries import deployable_or_problem
 from apps.endpoints.services.pass_gate import pass_gate
 from contracts.problems import Problem
 
@@ -31,8 +31,8 @@ def change_endpoint(
 ) -> Endpoint:
     """Apply the changes in one transaction and return the endpoint as it is then.
 
-    `deployments`: [{"model_version": id, "weight": percent, "shadow": bool}]; the whole new set. A version whose
-    evidence does not pass the gate is refused unless `force`.
+    `deployments`: [{"model_version": id or id@precision, "weight": percent, "shadow": bool}]; the whole new set. A
+    version whose evidence does not pass the gate is refused unless `force`.
     Raises yours:stale, yours:invalid, yours:state, yours:not-found.
     """
     with transaction.atomic():
@@ -106,7 +106,7 @@ def replace_deployments(endpoint: Endpoint, wanted: Sequence[dict[str, Any]], *,
     organisation = endpoint.organisation
     rows = []
     for item in wanted:
-        version = version_or_problem(organisation, str(item.get("model_version", "")))
+        version, precision = deployable_or_problem(organisation, str(item.get("model_version", "")))
         weight, shadow = item.get("weight", 100), bool(item.get("shadow", False))
         if isinstance(weight, bool) or not isinstance(weight, int):
             error = {"location": "deployments.weight", "message": f"is {weight!r}", "fix": "send a whole percentage"}
@@ -116,7 +116,14 @@ def replace_deployments(endpoint: Endpoint, wanted: Sequence[dict[str, Any]], *,
             error = {"location": "deployments.weight", "message": f"is {weight}", "fix": fix}
             raise Problem("yours:invalid", errors=[error])
         rows.append(
-            Deployment(endpoint=endpoint, model_version=version, weight=weight, shadow=shadow, edition=endpoint.edition)
+            Deployment(
+                endpoint=endpoint,
+                model_version=version,
+                precision=precision,
+                weight=weight,
+                shadow=shadow,
+                edition=endpoint.edition,
+            )
         )
     objection = rules.weight_objection([row.weight for row in rows if not row.shadow])
     if objection:

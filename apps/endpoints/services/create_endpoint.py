@@ -11,7 +11,7 @@ from apps.accounts.services.pass_limit import pass_limit
 from apps.accounts.services.record_audit import record_audit
 from apps.endpoints import rules
 from apps.endpoints.models import DEFAULT_SLO_MS, Deployment, Endpoint
-from apps.endpoints.queries import living_endpoints
+from apps.endpoints.queries import deployable_or_problem, living_endpoints
 from apps.endpoints.services.pass_gate import pass_gate
 from apps.registry.models import ModelVersion
 from contracts.problems import Problem
@@ -22,6 +22,7 @@ def create_endpoint(
     *,
     name: str,
     model_version: ModelVersion,
+    precision: str = "",
     latency_class: str = "realtime",
     policies: Sequence[dict[str, Any]] | None = None,
     force: bool = False,
@@ -29,10 +30,14 @@ def create_endpoint(
 ) -> Endpoint:
     """Create endpoint and first deployment; serve nodes learn of it by the revision that the insert bumps.
 
+    `precision`: empty for the one that the version is deployed in where nobody names one.
+
     Raises yours:invalid (name, class, limits), yours:conflict (name taken), yours:state (the evidence does not pass
     the gate and `force` is not set).
     """
     clean = _validated(name, latency_class, policies)
+    reference = f"{model_version.pk}@{precision}" if precision else model_version.pk
+    model_version, precision = deployable_or_problem(organisation, reference)
     if not force:
         pass_gate(model_version, instead_of=None, slo_ms=DEFAULT_SLO_MS)
     try:
@@ -45,13 +50,15 @@ def create_endpoint(
                 policies=clean,
                 created_by=created_by if isinstance(created_by, User) else None,
             )
-            Deployment.objects.create(endpoint=endpoint, model_version=model_version, weight=100, edition=1)
+            Deployment.objects.create(
+                endpoint=endpoint, model_version=model_version, precision=precision, weight=100, edition=1
+            )
             record_audit(
                 organisation,
                 actor=created_by or "system",
                 action="endpoint.create",
                 subject=endpoint.id,
-                details={"name": name, "model_version": model_version.id},
+                details={"name": name, "model_version": model_version.id, "precision": precision},
             )
     except IntegrityError as error:
         if "endpoint_name_once" not in str(error):

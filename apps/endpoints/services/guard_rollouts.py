@@ -52,17 +52,17 @@ def words(rule: str, value: float, limit: float) -> str:
 
 
 def _on_trial(endpoint: Endpoint, present: list[Deployment]) -> set[str]:
-    shadows = {row.model_version_id for row in present if row.shadow}
+    shadows = {row.reference for row in present if row.shadow}
     return newcomers(_weights(present), _weights(previous_set(endpoint))) | shadows
 
 
 def _weights(rows: list[Deployment]) -> dict[str, int]:
-    return {row.model_version_id: row.weight for row in rows if not row.shadow}
+    return {row.reference: row.weight for row in rows if not row.shadow}
 
 
 def _evidence(version: str, present: list[Deployment], sums: dict) -> Evidence:  # type: ignore[type-arg]
-    live = next((row for row in present if row.model_version_id == version and not row.shadow), None)
-    shadow = next((row for row in present if row.model_version_id == version and row.shadow), None)
+    live = next((row for row in present if row.reference == version and not row.shadow), None)
+    shadow = next((row for row in present if row.reference == version and row.shadow), None)
     told = sums.get(live.pk) if live else None
     copied = sums.get(shadow.pk) if shadow else None
     return Evidence(
@@ -89,7 +89,7 @@ def _take_out(endpoint: Endpoint, judged: list[Deployment], version: str, findin
         locked.save()
         row = GuardRollback.objects.create(
             endpoint=locked,
-            model_version_id=version,
+            model_version_id=version.partition("@")[0],
             rule=finding.rule,
             value=finding.value,
             limit=finding.limit,
@@ -114,7 +114,7 @@ def _take_out(endpoint: Endpoint, judged: list[Deployment], version: str, findin
 
 
 def _shares(rows: list[Deployment]) -> list[dict[str, object]]:
-    return [{"model_version": row.model_version_id, "weight": row.weight, "shadow": row.shadow} for row in rows]
+    return [{"model_version": row.reference, "weight": row.weight, "shadow": row.shadow} for row in rows]
 
 
 def _mail(endpoint: Endpoint, row: GuardRollback) -> None:

@@ -143,7 +143,7 @@ def _endpoints(budgets: dict[tuple[str, str], list[str]]) -> list[PublishedEndpo
             PublishedDeployment(
                 id=row.id,
                 model_version=row.model_version_id,
-                model_sha256=row.model_version.model_sha256,
+                model_sha256=row.model_version.sha256_in(row.precision),
                 weight=row.weight,
                 shadow=row.shadow,
             )

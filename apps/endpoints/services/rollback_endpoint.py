@@ -20,7 +20,7 @@ def rollback_endpoint(endpoint: Endpoint, *, by: User | ApiKey | None = None) ->
         if not previous:
             raise Problem("yours:state", "Nothing was deployed before the present version.")
         locked.edition += 1
-        wanted = [{"model_version": d.model_version_id, "weight": d.weight, "shadow": d.shadow} for d in previous]
+        wanted = [{"model_version": d.reference, "weight": d.weight, "shadow": d.shadow} for d in previous]
         replace_deployments(locked, wanted, force=True)  # it served these callers before
         locked.save()
         record_audit(
@@ -41,18 +41,20 @@ def rollback_endpoint(endpoint: Endpoint, *, by: User | ApiKey | None = None) ->
 
 def previous_set(endpoint: Endpoint) -> list[Deployment]:
     """Return the newest retired set that differs from the present one, or an empty list."""
-    present = _as_set(list(endpoint.deployments.filter(retired_at=None)))
+    present = _as_set(list(endpoint.deployments.filter(retired_at=None).select_related("model_version")))
     return next((rows for rows in retired_sets(endpoint) if _as_set(rows) != present), [])
 
 
 def retired_sets(endpoint: Endpoint) -> list[list[Deployment]]:
     """What was deployed before, newest first; one list per edition."""
     editions: dict[int, list[Deployment]] = {}
-    for deployment in endpoint.deployments.exclude(retired_at=None).order_by("-edition"):
+    for deployment in (
+        endpoint.deployments.exclude(retired_at=None).select_related("model_version").order_by("-edition")
+    ):
         editions.setdefault(deployment.edition, []).append(deployment)
     return list(editions.values())
 
 
 def _as_set(rows: list[Deployment]) -> set[tuple[str, int, bool]]:
     """A version without traffic is no difference."""
-    return {(row.model_version_id, row.weight, row.shadow) for row in rows if row.weight}
+    return {(row.reference, row.weight, row.shadow) for row in rows if row.weight}

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.accounts.models import Organisation
-from apps.endpoints.forms import DeployForm, EndpointForm
+from apps.endpoints.forms import DeployForm, EndpointForm, choice_of
 from apps.endpoints.models import Deployment, Endpoint
 from apps.endpoints.queries import endpoint_or_problem, living_endpoints, present_deployments
 from apps.endpoints.rollout import Share, with_shadow, with_version
@@ -56,17 +56,20 @@ def new_endpoint(request: OrganisationRequest, organisation: str) -> HttpRespons
     if not versions:
         messages.info(request, _NO_ENDPOINT)
         return redirect("registry:list", organisation)
-    chosen = next((version for version in versions if version.pk == request.GET.get("model_version")), versions[0])
-    initial = {"model_version": chosen.pk, "name": _free_name(request.organisation, chosen)}
+    wanted = request.GET.get("model_version", "")
+    chosen = next((version for version in versions if version.pk == wanted.partition("@")[0]), versions[0])
+    initial = {"model_version": choice_of(chosen, wanted), "name": _free_name(request.organisation, chosen)}
     form = EndpointForm(request.POST or None, initial=initial, versions=versions)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
-        version = next(version for version in versions if version.pk == data["model_version"])
+        version_id, _, precision = data["model_version"].partition("@")
+        version = next(version for version in versions if version.pk == version_id)
         endpoint = form.submit(
             lambda: create_endpoint(
                 request.organisation,
                 name=data["name"],
                 model_version=version,
+                precision=precision,
                 latency_class=data["latency_class"],
                 created_by=request.user,
             )
@@ -165,7 +168,7 @@ def deploy(request: OrganisationRequest, organisation: str, endpoint_id: str) ->
     form = DeployForm(request.POST, versions=_candidates(endpoint))
     if form.is_valid():
         data = form.cleaned_data
-        present = [Share(row.model_version_id, row.weight, row.shadow) for row in _present(endpoint)]
+        present = [Share(row.reference, row.weight, row.shadow) for row in _present(endpoint)]
         wanted = _wanted(present, data["model_version"], data["share"])
         if form.submit(lambda: change_endpoint(endpoint, deployments=wanted, force=data["force"], by=request.user)):
             messages.success(request, "The new traffic shares are published. Servers take them over within seconds.")

@@ -14,9 +14,9 @@ from apps.registry.models import ModelVersion
 _IN_MEMORY_BYTES = 8 * 1024**2
 
 
-def build_edge_bundle(version: ModelVersion, precision: str = "fp32") -> dict[str, Any]:
+def build_edge_bundle(version: ModelVersion, precision: str = "fp32", *, with_runtime: bool = False) -> dict[str, Any]:
     """{"storage_key","sha256","size_bytes"}; built at the first call, found again as long as nothing changed."""
-    key = f"runs/{version.run_id}/edge/{content_sha256(version, precision)}"
+    key = f"runs/{version.run_id}/edge/{content_sha256(version, precision, with_runtime=with_runtime)}"
     record = f"{key}.json"
     if default_storage.exists(record):
         with default_storage.open(record) as file:
@@ -25,7 +25,7 @@ def build_edge_bundle(version: ModelVersion, precision: str = "fp32") -> dict[st
             return found
         default_storage.delete(record)
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES) as scratch:
-        write_bundle(version, scratch, precision)
+        write_bundle(version, scratch, precision, with_runtime=with_runtime)
         size_bytes = scratch.tell()
         scratch.seek(0)
         sha256 = hashlib.file_digest(scratch, "sha256").hexdigest()  # type: ignore[arg-type]  # it has readinto

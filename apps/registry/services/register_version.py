@@ -42,6 +42,8 @@ def package_of(run: Run, report: RunReport) -> Package:
         parsed = from_wire(ModelManifest, manifest), from_wire(ParityCertificate, parity)
     except (WireError, TypeError) as error:
         raise EvidenceRefused("ours:export-failed", f"The papers do not fit their schema: {error}") from error
+    described = {name: _manifest(row) for name, row in rows.items() if name.startswith("manifest.")}
+    rules.check_variants(parsed[0].variants, {name: row.sha256 for name, row in rows.items()}, described)
     rules.check_evidence(*parsed, model_sha256=rows["model.onnx"].sha256, task=run.task, target=run.target)
     files = {
         name: {"storage_key": row.storage_key, "sha256": row.sha256, "size_bytes": row.size_bytes}
@@ -87,6 +89,13 @@ def register_version(run: Run, package: Package) -> ModelVersion:
         details={"model": line.id, "number": version.number, "run": run.id},
     )
     return version
+
+
+def _manifest(row: RunFile) -> ModelManifest:
+    try:
+        return from_wire(ModelManifest, _paper(row))
+    except (WireError, TypeError) as error:
+        raise EvidenceRefused("ours:export-failed", f"{row.name} does not fit its schema: {error}") from error
 
 
 def _paper(row: RunFile) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """One model version: is it good, the evidence, the file to take away, the way to an endpoint."""
 
+from pathlib import PurePosixPath
 from typing import Any
 
 from django.http import HttpResponse
@@ -16,8 +17,11 @@ from apps.registry.models import ModelVersion
 from apps.registry.queries import evaluation_of, file_of, manifest_of, parity_of, promotion_of, versions_of
 from apps.registry.services.build_edge_bundle import build_edge_bundle
 from apps.registry.threshold_page import picker_of
+from apps.registry.variants_page import offers_of
 from apps.registry.verdict import verdict_of
 from apps.rest.file_responses import stored_file
+from apps.training.board import board_of
+from apps.training.queries import price_per_1000
 from contracts.manifests import EvaluationReport
 from contracts.problems import Problem
 
@@ -26,7 +30,6 @@ _SLICE_METRICS = ("ndcg@10", "hr@10", "recall@20")
 _EXAMPLES_SHOWN = 12
 _SUSPECTS_SHOWN = 12
 _VALUES_SHOWN = 6
-_TYPES = {"model.onnx": "application/octet-stream", edge_bundle.NAME: "application/zip"}
 _FILES = {
     "model.onnx": ("model", "The model itself: one self-contained ONNX file"),
     "manifest.json": ("manifest", "What goes in, what comes out, where it is from"),
@@ -46,11 +49,17 @@ def find_version(request: OrganisationRequest, version_id: str) -> ModelVersion:
 @needs("read")
 def version_page(request: OrganisationRequest, organisation: str, version_id: str) -> HttpResponse:
     version = find_version(request, version_id)
+    manifest = manifest_of(version)
     context: dict[str, Any] = {
         "version": version,
-        "manifest": manifest_of(version),
+        "manifest": manifest,
         "parity": parity_of(version) if version.parity else None,
         "has_edge_bundle": "vectors.json" in version.files,
+        "edge_runtime": "&runtime=wasm" if edge_bundle.web_runtime() else "",
+        "offers": offers_of(version, manifest),
+        "shown_change": ("log_loss", "accuracy", "rmse"),
+        "board": board_of(version.run),
+        "price_per_1000": price_per_1000(request.organisation.currency),
         "files": [
             {"name": name, "words": words, **version.files[name]}
             for name, (_, words) in _FILES.items()
@@ -170,12 +179,16 @@ def _off(row: dict[str, Any]) -> dict[str, Any]:
 @needs("read")
 def download(request: OrganisationRequest, organisation: str, version_id: str, name: str) -> HttpResponseBase:
     version = find_version(request, version_id)
-    found, stored = (name, build_edge_bundle(version)) if name == edge_bundle.NAME else file_of(version, name)
+    if name == edge_bundle.NAME:
+        has_runtime = request.GET.get("runtime", "") == "wasm"
+        found, stored = name, build_edge_bundle(version, request.GET.get("precision", "fp32"), with_runtime=has_runtime)
+    else:
+        found, stored = file_of(version, name)
     return stored_file(
         Request(request),
         stored["storage_key"],
         sha256=stored["sha256"],
         size_bytes=stored["size_bytes"],
-        content_type=_TYPES.get(found, "application/json"),
+        content_type=rules.CONTENT_TYPES[PurePosixPath(found).suffix],
         download_as=rules.download_name(version.model.name, version.number, found),
     )

@@ -142,6 +142,9 @@ def plan_run(
     chosen = _open_pool(pool, budget_seconds)
     settled = dict(options or {})
     target, task = _what_to_learn(dataset_version, target, task, families, settled)
+    refusal = rules.refusal_of_precision(task, settled, has_gpu=chosen.has_gpu)
+    if refusal is not None:
+        raise _invalid(refusal.code, refusal.detail, refusal.location)
     price = price_at(METER_TRAINING_SECONDS, dimension=chosen.name, currency=organisation.currency)
     estimate = rules.estimate(
         task=task,

@@ -7,7 +7,10 @@ from apps.training.models import Candidate, Run
 from contracts.jobs import CandidateReport
 
 _BOARD_MAX = 40
-_CHANGING = ["position", "state", "metrics", "fit_seconds", "latency_ms", "size_bytes", "is_best", "note"]
+_CHANGING = [
+    *("position", "state", "metrics", "fit_seconds", "latency_ms", "p95_ms", "size_bytes", "is_best", "note"),
+    *("joules_per_1000", "energy_source", "variant_of", "loss"),
+]
 
 
 def upsert_candidates(run: Run, reports: Sequence[CandidateReport]) -> None:
@@ -24,6 +27,11 @@ def upsert_candidates(run: Run, reports: Sequence[CandidateReport]) -> None:
             size_bytes=report.size_bytes,
             is_best=report.is_best,
             note=rules.printable(report.note)[:300],
+            p95_ms=report.p95_ms,
+            joules_per_1000=report.joules_per_1000,
+            energy_source=rules.printable(report.energy_source)[:20],
+            variant_of=rules.printable(report.variant_of)[:40],
+            loss=rules.kept_loss(report.loss),
         )
         for position, report in enumerate(reports[:_BOARD_MAX])
     }

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.training.board import board_of
 from apps.training.models import Run
-from apps.training.queries import place_of
+from apps.training.queries import place_of, price_per_1000
 from apps.training.services.cancel_run import cancel_run
 from contracts.jobs import RUN_FINAL_STATES
 
@@ -20,7 +20,7 @@ LOG_TAIL = 200
 
 def find_run(request: OrganisationRequest, run_id: str) -> Run:
     runs = Run.objects.of(request.organisation).select_related(
-        "pool", "node", "dataset_version__dataset", "model_version", "created_by"
+        "pool", "node", "dataset_version__dataset", "model_version", "created_by", "organisation"
     )
     return get_object_or_404(runs, pk=run_id)
 
@@ -63,6 +63,7 @@ def _shown(run: Run) -> dict[str, Any]:
         "is_over": run.state in RUN_FINAL_STATES,
         "place": place_of(run),
         "board": board_of(run),
+        "price_per_1000": price_per_1000(run.organisation.currency),
         "attempts": list(run.attempts.select_related("node").order_by("fence")),
         "log": lines,
         "model_version": getattr(run, "model_version", None),

@@ -1,13 +1,12 @@
-"""Points: calibration (is 80 % sure right 80 % of the time?) and the trade of quality against speed."""
+"""Points of calibration: is 80 % sure right 80 % of the time?"""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from apps.web.charts.scale import Axis, frame, grid, ticks
-from apps.web.numbers import amount, percent
+from apps.web.charts.scale import Axis, frame
+from apps.web.numbers import percent
 
 
 def calibration(points: Sequence[Mapping[str, float]]) -> SafeString:
@@ -48,44 +47,3 @@ def calibration(points: Sequence[Mapping[str, float]]) -> SafeString:
     )
     inside = side + below + diagonal + drawn + title
     return frame(width, height, "Share of right answers by confidence", mark_safe(inside))
-
-
-def trade(points: Sequence[Mapping[str, Any]], metric: str) -> SafeString:
-    """Candidates by milliseconds per row and score; a line joins those that none beats in both, the best is green."""
-    if len(points) < 2:
-        return SafeString("")
-    width, height, left, bottom = 420, 240, 56, 200
-    across, up = [p["latency_ms"] for p in points], [p["score"] for p in points]
-    x_marks = ticks(0, max(across) * 1.1, 4)
-    pad = (max(up) - min(up)) * 0.2 or abs(max(up)) * 0.1 or 0.1
-    y_marks = ticks(min(up) - pad, max(up) + pad, 3)
-    x, y = Axis(x_marks[0], x_marks[-1], left, width - 30), Axis(y_marks[0], y_marks[-1], bottom, 16)
-    places = [
-        (
-            "good-fill" if p["is_best"] else "muted-fill",
-            x.place(p["latency_ms"]),
-            y.place(p["score"]),
-            f"{p['name']}: {amount(p['score'])} {metric}, {amount(p['latency_ms'])} ms a row",
-            x.place(p["latency_ms"]) + (10 if x.place(p["latency_ms"]) < width * 0.6 else -10),
-            "start" if x.place(p["latency_ms"]) < width * 0.6 else "end",
-            p["name"].replace("_", " "),
-        )
-        for p in points
-    ]
-    drawn = format_html_join(
-        "",
-        '<circle class="point {0}" cx="{1}" cy="{2}" r="6"><title>{3}</title></circle>'
-        '<text class="name" x="{4}" y="{2}" dy="4" text-anchor="{5}">{6}</text>',
-        places,
-    )
-    below = format_html_join(
-        "",
-        '<text x="{}" y="{}" text-anchor="middle">{}</text>',
-        [(x.place(m), bottom + 18, amount(m)) for m in x_marks],
-    )
-    title = format_html('<text x="{}" y="{}" text-anchor="middle">ms per row</text>', (left + width) / 2, height - 4)
-    ends = sorted((p for p in points if p.get("on_frontier")), key=lambda p: p["latency_ms"])
-    line = " ".join(f"{x.place(p['latency_ms'])},{y.place(p['score'])}" for p in ends)
-    frontier = format_html('<polyline class="line line-2" points="{}"/>', line) if len(ends) > 1 else SafeString("")
-    inside = grid(y, y_marks, left, width - 30) + below + frontier + drawn + title
-    return frame(width, height, "Quality against speed", mark_safe(inside))

@@ -2,7 +2,7 @@
 
 from django import template
 
-from apps.web.charts import bars, forecast, lines, points, square, times
+from apps.web.charts import bars, forecast, lines, pareto, points, square, times
 
 register = template.Library()
 register.simple_tag(bars.sparkline, name="sparkline")
@@ -13,6 +13,6 @@ register.simple_tag(times.stacked_bars, name="stacked_bars")
 register.simple_tag(times.time_lines, name="time_lines")
 register.simple_tag(forecast.forecast_chart, name="forecast_chart")
 register.simple_tag(points.calibration, name="calibration")
-register.simple_tag(points.trade, name="trade")
+register.simple_tag(pareto.trade, name="trade")
 register.simple_tag(square.rate_curves, name="rate_curves")
 register.simple_tag(square.answer_against_truth, name="answer_against_truth")

@@ -25,6 +25,8 @@ register.filter("metric", numbers.metric)
 register.filter("metric_name", numbers.metric_name)
 register.filter("amount", numbers.amount)
 register.filter("size", numbers.size)
+register.filter("signed", numbers.signed)
+register.filter("energy_source", numbers.energy_source)
 
 _FAMILIES = {
     "mlp": "Neural network",

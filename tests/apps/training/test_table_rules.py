@@ -14,6 +14,7 @@ COLUMNS = [{"name": "when", "type": "datetime"}, {"name": "shop", "type": "categ
     [
         {},
         {"metric": "f1"},
+        {"search": True, "precision": "int8"},
         {"splits": {"kind": "time", "column": "when"}},
         {"splits": {"kind": "group", "column": "shop", "test_share": 0.3}},
     ],
@@ -32,6 +33,7 @@ def test_known_options_are_taken(options: dict[str, Any]) -> None:
         ({"splits": {"kind": "time", "column": "shop"}}, "options.splits.column"),
         ({"splits": {"kind": "group", "column": "nowhere"}}, "options.splits.column"),
         ({"splits": {"test_share": 0.9}}, "options.splits.test_share"),
+        ({"search": "yes"}, "options.search"),
         ({"splits": {"valid_share": True}}, "options.splits.valid_share"),
     ],
 )

@@ -104,7 +104,7 @@ def fit(run: RunContext, data: TextData, parts: Parts) -> Fitted:
 def _export_facts(data: TextData, embedder: Embedder, parts: Parts) -> dict[str, Any]:
     raw = Fitted(data, embedder, embedder.family).to_onnx().SerializeToString()
     feed = data.feed(parts.valid[:1])
-    return {"size_bytes": len(raw), "latency_ms": latency.one_row_ms(parity.open_session(raw), feed)}
+    return {"size_bytes": len(raw), **latency.measured(raw, feed)}
 
 
 def judged(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from contracts.manifests import EvaluationReport
-from workers.export import latency, parity
+from workers.export import latency
 from workers.train import backtest, forecast_evaluation, numpy_ops, origins, seasonal
 from workers.train.checkpoint import Saved
 from workers.train.context import RunContext
@@ -190,8 +190,8 @@ def _report(
         fit_seconds=fit_seconds,
         size_bytes=len(raw),
         metrics=_scores(data, answers[best], bands, valid),
-        latency_ms=latency.one_row_ms(parity.open_session(raw), feed),
         note=members[best].note,
+        **latency.measured(raw, feed),
     )
     run.budget.needs_at_end(END_FACTOR * time.used_s() + END_LEAST_S)
 

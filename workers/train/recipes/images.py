@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from contracts.manifests import EvaluationReport
-from workers.export import image_onnx, latency, parity
+from workers.export import image_onnx, latency
 from workers.train import convnet, evaluation, image_heads, metrics
 from workers.train.budget import Slice
 from workers.train.checkpoint import Saved
@@ -86,7 +86,7 @@ def _show(
     raw = Fitted(data, member, member, member.family, 1.0).to_onnx().SerializeToString()
     feed = {image_onnx.INPUT: next(data.images(rows[:1]))[None]}
     facts: dict[str, Any] = {"metrics": scores, "fit_seconds": round(seconds, 3), "size_bytes": len(raw)}
-    facts["latency_ms"] = latency.one_row_ms(parity.open_session(raw), feed)
+    facts |= latency.measured(raw, feed)
     run.progress.candidate(member.family, state="done", **facts)
     run.budget.needs_at_end(END_FACTOR * began.used_s() + END_LEAST_S)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from contracts.interactions import Roles, roles_of
 from contracts.manifests import EvaluationReport
-from workers.export import latency, parity, ranking_onnx
+from workers.export import latency, ranking_onnx
 from workers.export.ranking_parts import RankingMember, RankingModel, Ratings
 from workers.train import evaluation, ranking_evaluation, ranking_families, ranking_metrics, rating_model, seeds
 from workers.train.context import RunContext
@@ -146,8 +146,8 @@ def _show(run: RunContext, data: Data, parts: Parts, judge: Judge, one: Found, s
         metrics=evaluation.rounded(ranking_metrics.summary(place)),
         fit_seconds=round(seconds, 3),
         size_bytes=len(raw),
-        latency_ms=latency.one_row_ms(parity.open_session(raw), feed_of(model, users, nothing, nothing, 10.0, 1.0)),
         note=one.note,
+        **latency.measured(raw, feed_of(model, users, nothing, nothing, 10.0, 1.0)),
     )
     run.budget.needs_at_end(END_FACTOR * time.used_s() + END_LEAST_S)
 

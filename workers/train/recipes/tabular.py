@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from contracts.manifests import ColumnSpec, EvaluationReport
-from workers.export import latency, parity
-from workers.train import derived, ensemble, evaluation, features, metrics
+from workers.export import latency
+from workers.train import boosting, derived, ensemble, evaluation, features, metrics, search
 from workers.train.candidates import Learner, Member, Scale, scale_of
 from workers.train.checkpoint import Saved
 from workers.train.context import RunContext
@@ -185,7 +185,33 @@ def _fit_members(learner: Learner, draft: Fitted) -> list[Member]:
             run.progress.candidate(family, state="skipped", note="There was no time left in the budget.")
         members.extend(found)
         run.checkpoints.flush()
+    if run.job.options.get("search") and members and run.wants("gradient_boosting"):
+        members.extend(_searched(learner, draft, members, scales, end_s))
     return members
+
+
+def _searched(
+    learner: Learner, draft: Fitted, members: list[Member], scales: list[tuple[str, Scale]], end_s: float
+) -> list[Member]:
+    """Boosting with settings that were looked for in the time left; none where that gained nothing."""
+    run = learner.run
+    run.progress.stage(f"fit {search.FAMILY}", 0.86, eta_seconds=run.budget.left_s())
+    run.progress.candidate(search.FAMILY, state="fitting")
+    ((suffix, scale),) = _network_scale(learner, members, scales)
+    outcome = search.search(learner, scale)
+    if outcome.style is None:
+        run.progress.candidate(search.FAMILY, state="skipped", note=outcome.note)
+        return []
+    learner.styles[search.FAMILY] = outcome.style
+    member = learner.fit_member(search.FAMILY + suffix, search.FAMILY, scale, run.budget.slice(1.0), boosting.UNSEEN)
+    run.checkpoints.flush()
+    if member is None or member.is_cut:
+        run.progress.candidate(search.FAMILY, state="skipped", note="There was no time left to fit every fold.")
+        return []
+    end_s += _show(learner, draft, search.FAMILY, [member])
+    run.budget.needs_at_end(END_FACTOR * end_s + END_LEAST_S)
+    run.progress.candidate(search.FAMILY, note=outcome.note)
+    return [member]
 
 
 def _is_lopsided(target: np.ndarray) -> bool:
@@ -223,7 +249,7 @@ def _show(learner: Learner, draft: Fitted, family: str, found: list[Member]) -> 
         fit_seconds=round(sum(member.seconds for member in found), 3),
         size_bytes=len(raw),
         metrics=_scores(learner, answer, rows),
-        latency_ms=latency.one_row_ms(parity.open_session(raw), alone.feed(draft.data.table.take(np.arange(1)))),
+        **latency.measured(raw, alone.feed(draft.data.table.take(np.arange(1)))),
     )
     return time.used_s()
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from contracts.manifests import EvaluationReport
-from workers.export import latency, parity
+from workers.export import latency
 from workers.train import evaluation, metrics, text_heads, text_reading, text_vectors
 from workers.train.budget import Slice
 from workers.train.checkpoint import Saved
@@ -230,7 +230,7 @@ def _show(run: RunContext, draft: Fitted, parts: Parts, family: str, head: Head)
         alone = Fitted(draft.data, draft.features, None, [Member(family, head.layer)], [1.0], family, 1.0)
         raw = alone.to_onnx().SerializeToString()
         facts["size_bytes"] = len(raw)
-        facts["latency_ms"] = latency.one_row_ms(parity.open_session(raw), draft.data.feed(parts.valid[:1]))
+        facts |= latency.measured(raw, draft.data.feed(parts.valid[:1]))
     run.progress.candidate(family, state="done", **facts)
 
 
