@@ -24,20 +24,26 @@ class Answer:
 
 
 def ask(
-    endpoint: str, *, key: str, rows: list[dict[str, Any]] | None = None, image: bytes = b"", kind: str = ""
+    endpoint: str,
+    *,
+    key: str,
+    rows: list[dict[str, Any]] | None = None,
+    image: bytes = b"",
+    kind: str = "",
+    verb: str = "predict",
 ) -> Answer:
-    """One prediction; waits a little while the news of a fresh key or endpoint spreads."""
+    """One prediction or (`verb` explain) explanation; waits while the news of a fresh key or endpoint spreads."""
     give_up_at = time.monotonic() + _NEWS_TAKES_S
     while True:
-        answer = _ask_once(endpoint, key, rows, image, kind)
+        answer = _ask_once(f"{verb}/{endpoint}", key, rows, image, kind)
         is_too_early = answer.body.get("code") in _NOT_YET
         if not is_too_early or time.monotonic() > give_up_at:
             return answer
         time.sleep(0.4)
 
 
-def _ask_once(endpoint: str, key: str, rows: list[dict[str, Any]] | None, image: bytes, kind: str) -> Answer:
-    url = f"{settings.SERVE_INTERNAL_URL}/v1/predict/{endpoint}"
+def _ask_once(path: str, key: str, rows: list[dict[str, Any]] | None, image: bytes, kind: str) -> Answer:
+    url = f"{settings.SERVE_INTERNAL_URL}/v1/{path}"
     headers = {"Authorization": f"Bearer {key}"}
     started = time.monotonic()
     try:

@@ -232,6 +232,11 @@ _ALL = [
     Failure("yours:endpoint-unknown", "There is no such endpoint", "Check the name and that the key may use it."),
     Failure("yours:endpoint-paused", "The endpoint is paused", "Resume it on its page."),
     Failure("yours:row-invalid", "A row does not fit the model's schema", "Correct the fields listed under `errors`."),
+    Failure(
+        "yours:explanation-unsupported",
+        "This model's answers cannot be explained",
+        "Explanations are given for classes and values of tables and texts, and for image classes.",
+    ),
     Failure("yours:deadline", "The request's own deadline passed", "Allow more time, or send less at once."),
     Failure("ours:overloaded", "The server is overloaded", "Retry after the seconds named in Retry-After."),
     Failure("ours:starting", "The endpoint is still starting", "Retry after the seconds named in Retry-After."),

@@ -21,6 +21,7 @@ class ColumnSpec:
     missing_share: float = 0.0
     default: Any = None  # used when the column is left out
     aliases: list[str] = field(default_factory=list)  # other names under which a row may bring it
+    typical: list[Any] = field(default_factory=list)  # a few values that spread like the column's; nobody's row
 
 
 @dataclass(frozen=True)

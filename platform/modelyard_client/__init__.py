@@ -1,6 +1,6 @@
 """The Python client of Modelyard: upload, train, deploy, predict, pay. It imports nothing of the platform."""
 
-from modelyard_client.answers import DatasetVersion, Endpoint, ModelVersion, Predictions, Run
+from modelyard_client.answers import DatasetVersion, Endpoint, Explanation, Explanations, ModelVersion, Predictions, Run
 from modelyard_client.async_client import AsyncClient
 from modelyard_client.client import Client
 from modelyard_client.errors import (
@@ -29,6 +29,8 @@ __all__ = [
     "Conflict",
     "DatasetVersion",
     "Endpoint",
+    "Explanation",
+    "Explanations",
     "Invalid",
     "ModelVersion",
     "ModelyardError",

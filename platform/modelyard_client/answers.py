@@ -212,6 +212,43 @@ class Predictions(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Explanation(Answer):
+    """Why one answer is what it is: `columns` of a row, `words` of a text or the `heat` of an image.
+
+    `answer` is the `quantity` (probability of `label`, or value) that was explained, `baseline` what it started from;
+    attributions of columns and words add up to the difference, but for `unexplained`, which is rounding.
+    """
+
+    prediction: dict[str, Any]
+    method: str
+    quantity: str
+    answer: float
+    baseline: float
+    rows: int
+    label: str | None = None
+    is_exact: bool = False
+    unexplained: float = 0.0
+    columns: list[dict[str, Any]] = field(default_factory=list)
+    words: list[dict[str, Any]] = field(default_factory=list)
+    heat: list[list[float]] = field(default_factory=list)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The attribution of each column, the largest first."""
+        return {one["column"]: one["attribution"] for one in self.columns}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanations(Answer):
+    """One per row, in the order asked. `usage` counts every row that the model ran for them."""
+
+    explanations: list[Explanation]
+    model_version: str
+    usage: AnsweredUsage
+    latency_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Batch(Answer):
     id: str
     state: str

@@ -6,6 +6,7 @@ from modelyard_client.answers import Organisation
 from modelyard_client.resources.batches import Batches
 from modelyard_client.resources.datasets import Datasets
 from modelyard_client.resources.endpoints import Endpoints
+from modelyard_client.resources.explanations import Explain
 from modelyard_client.resources.keys import Keys
 from modelyard_client.resources.models import Models, ModelVersions
 from modelyard_client.resources.money import Budgets, CreditOf, Invoices, UsageOf
@@ -39,6 +40,7 @@ class Client:
         self.model_versions = ModelVersions(self._transport)
         self.endpoints = Endpoints(self._transport)
         self.predict = Predict(self._transport)
+        self.explain = Explain(self.predict)
         self.batches = Batches(self._transport)
         self.usage = UsageOf(self._transport)
         self.credits = CreditOf(self._transport)

@@ -59,6 +59,11 @@ def predict_url(data_url: str, endpoint: str) -> str:
     return f"{data_url}/v1/predict/{quote(endpoint, safe='')}"
 
 
+def explain_url(url_to_predict: str) -> str:
+    """Where the same endpoint explains its answers."""
+    return url_to_predict.replace("/v1/predict/", "/v1/explain/", 1)
+
+
 def _name(image: Image, place: int) -> str:
     return f"image{place}" if isinstance(image, bytes) else Path(image).name
 

@@ -21,6 +21,8 @@ from tests.road import EXAMPLES, penguin_rows
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 ROOT = EXAMPLES.parent
 
+PENGUIN = '{"island": "Biscoe", "bill_length_mm": 48.7, "body_mass_g": 5000}'
+
 
 @pytest.fixture(scope="module")
 def account(stack):
@@ -133,6 +135,15 @@ def test_a_downloaded_model_is_the_one_that_serves(notebook, client):
     assert version.id in {one.id for one in client.model_versions.list(model=version.model)}
 
 
+def test_an_explanation_is_the_same_in_the_client(notebook, client):
+    rows, _ = penguin_rows()
+    answer = client.explain("penguins-notebook", rows[:1], label="Gentoo", most_rows=40, seed=1)
+    (explanation,) = answer.explanations
+    assert answer.usage.units == explanation.rows <= 40
+    assert explanation.label == "Gentoo"
+    assert explanation.baseline + sum(explanation.shares.values()) == pytest.approx(explanation.answer, abs=1e-4)
+
+
 def test_many_questions_at_once_from_an_event_loop(notebook, environment, client):
     rows, _ = penguin_rows()
 
@@ -202,6 +213,12 @@ def test_one_command_goes_from_a_file_to_an_answer(outside, command, told):
     _, truth = penguin_rows()
     right = [one["label"] == label for one, label in zip(answer["predictions"], truth, strict=True)]
     assert sum(right) / len(right) > 0.9
+    why = told("explain", "penguins-command", "--row", PENGUIN)
+    (explanation,) = why["explanations"]
+    shares = {one["column"]: one["attribution"] for one in explanation["columns"]}
+    assert explanation["baseline"] + sum(shares.values()) == pytest.approx(explanation["answer"], abs=1e-4)
+    assert why["usage"]["units"] == explanation["rows"]
+    assert "bill_length_mm" in command("explain", "penguins-command", "--row", PENGUIN).stdout
     run_id = made["run"]["id"]
     assert run_id in {one["id"] for one in told("runs")["data"]}
     assert command("logs", run_id, "--follow").stdout == command("logs", run_id).stdout != ""

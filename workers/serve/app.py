@@ -19,9 +19,11 @@ from typing import Any
 from workers.serve import oip
 from workers.serve.admit import Gate
 from workers.serve.batching import Batcher, Outcome
-from workers.serve.call import IMAGE, IMAGES, Call
+from workers.serve.call import EXPLANATION, IMAGE, IMAGES, Call
 from workers.serve.clock import Clock
 from workers.serve.directory import Directory, Registry, Route
+from workers.serve.explain_ask import weigh_explanation
+from workers.serve.explainer import Explainer
 from workers.serve.images import decode_images
 from workers.serve.journal import Journal
 from workers.serve.journal_line import journal_line, usage_id, usage_id_of_key
@@ -40,6 +42,7 @@ from workers.serve.weigh import weigh
 log = logging.getLogger(__name__)
 
 PREDICT = b"/v1/predict/"
+EXPLAIN = b"/v1/explain/"
 PROBLEM = b"application/problem+json"
 
 
@@ -67,6 +70,7 @@ class Road:
         self._clock = clock
         self._peek = Peek(limits)
         self.gate = Gate(limits, leases, self._decode, self.refuse)
+        self.explainer = Explainer(self._finished, loop)
         self.lobby = Lobby(self, settings.scale_up_s, loop)
         self._inbox: list[Call] = []
         self.tracer: Tracer | None = None
@@ -122,11 +126,23 @@ class Road:
             model = self._choose_model(call, route, asked.version)
             self._check_health(model)
             oip.read_request(call, model, self._settings.max_rows)
+        elif path.startswith(EXPLAIN):
+            route = self._enter_explanation(call, _name(path[len(EXPLAIN) :]))
         else:
             raise Refused("yours:not-found")
         self._name_usage(call, route)
         self.gate.check_load(call, route)
         return True
+
+    def _enter_explanation(self, call: Call, name: str) -> Route:
+        if call.method != b"POST":
+            raise Refused("yours:method-not-allowed", "Use POST.")
+        route = self._authenticate(call, name)
+        model = self._choose_model(call, route)
+        self._check_health(model)
+        self.explainer.check_load()
+        weigh_explanation(call, model, self._settings.max_rows, route.smallest_burst)
+        return route
 
     # authenticate
 
@@ -204,7 +220,8 @@ class Road:
             return
         if len(key) > 255:
             raise Refused("yours:invalid", "The Idempotency-Key is longer than 255 characters.")
-        digest = sha256(call.take_body()).digest()
+        asked = b"" if call.kind != EXPLANATION else call.path  # else a prediction would have paid for it
+        digest = sha256(call.take_body() + asked).digest()
         call.usage_id = usage_id_of_key(route.endpoint.id, key, digest)
 
     # decode: images in threads; rows together with their batch
@@ -218,6 +235,9 @@ class Road:
                 continue
             if call.kind == IMAGE or call.kind == IMAGES:
                 self._executor.submit(self._decode_image, call)
+                continue
+            if call.kind == EXPLANATION:
+                self.explainer.add(call)
                 continue
             batcher = self._batcher(call.model)
             batcher.add(call)
@@ -270,7 +290,7 @@ class Road:
             elif call.route is not None and self._encode(call, outcome):
                 lines.append(journal_line(call, call.route, at_us))
                 good.append(call)
-                if call.route.state.shadows:
+                if call.route.state.shadows and call.kind != EXPLANATION:
                     copied.append((call, outcome))
         if good:
             self._journal.append(lines, self._journalled, good)
@@ -292,8 +312,9 @@ class Road:
 
     def _plain_body(self, call: Call, outcome: list[Any]) -> bytes:
         return (
-            b'{"predictions":[%b],"model_version":"%b","usage":{"id":"%b","units":%d,"amount_micros":%d},"latency_ms":%.3f}'
+            b'{"%b":[%b],"model_version":"%b","usage":{"id":"%b","units":%d,"amount_micros":%d},"latency_ms":%.3f}'
             % (
+                b"explanations" if call.kind == EXPLANATION else b"predictions",
                 b",".join(outcome),
                 call.model_version.encode(),
                 call.usage_id.encode(),
@@ -320,7 +341,10 @@ class Road:
         live = call.live
         if live is not None:
             usage += live.headers
-            live.tally.good(monotonic() - call.arrived_s, call.started_s - call.arrived_s, call.units)
+            if call.kind == EXPLANATION:
+                live.tally.explained(call.units)
+            else:
+                live.tally.good(monotonic() - call.arrived_s, call.started_s - call.arrived_s, call.units)
         self.metrics.units += call.units
         self._finish(call, 200, headers + usage, body)
 

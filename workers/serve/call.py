@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from workers.serve.directory import Live, Route
+    from workers.serve.explain_ask import Ask
     from workers.serve.leases import Lease
     from workers.serve.protocol import Connection
     from workers.serve.sessions import Model
@@ -16,6 +17,7 @@ ROWS = 1  # JSON rows, decoded together with the rows of other requests
 IMAGE = 2  # one encoded image
 TENSORS = 3  # Open Inference Protocol: decoded alone
 IMAGES = 4  # several encoded images of one request
+EXPLANATION = 5  # why an answer is what it is; `asked` says of what
 
 _REASON = {int(status): status.phrase.encode() for status in HTTPStatus}
 
@@ -28,6 +30,7 @@ class Call:
         "amount_micros",
         "answered",
         "arrived_s",
+        "asked",
         "body",
         "connection",
         "content_length",
@@ -58,6 +61,8 @@ class Call:
         "units",
         "usage_id",
     )
+
+    asked: Ask  # explanations only; nothing is set for others, because that would cost them
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection

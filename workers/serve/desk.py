@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PREDICT = b"/v1/predict/"
+EXPLAIN = b"/v1/explain/"
 MODELS = b"/v2/models/"
 MOST_KEY_BYTES = 255
 QUICK_BYTES = 4096  # a packed body of this size is unpacked on the road; a larger one may take many milliseconds
@@ -138,7 +139,7 @@ class Desk:
 
 
 def _endpoint(path: bytes) -> str:
-    prefix = PREDICT if path.startswith(PREDICT) else MODELS
+    prefix = next(one for one in (PREDICT, EXPLAIN, MODELS) if path.startswith(one))
     return path.partition(b"?")[0][len(prefix) :].partition(b"/")[0].decode("latin-1")
 
 

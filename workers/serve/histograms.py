@@ -53,6 +53,11 @@ class Tally:
         self.latency_us[bucket_of(int(latency_s * 1e6))] += 1
         self.queue_us[bucket_of(int(queue_s * 1e6))] += 1
 
+    def explained(self, units: int) -> None:
+        """An explanation: it counts as a request, but its time says nothing of how fast predictions are."""
+        self.statuses[2] += 1
+        self.units += units
+
     def good_together(self, answers: int, units: int, latency_s: float, queue_s: float) -> None:
         """Answers with predictions that took the same time."""
         self.statuses[2] += answers

@@ -67,7 +67,7 @@ class Server:
     def accept(self, call: Call) -> None:
         self._identify(call)
         path = call.path
-        if path.startswith((b"/v1/predict/", b"/v2/models/")):
+        if path.startswith((b"/v1/predict/", b"/v2/models/", b"/v1/explain/")):
             headers = call.headers
             if b"idempotency-key" in headers or b"prefer" in headers or b"content-encoding" in headers:
                 self._desk.take(call)

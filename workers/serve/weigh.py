@@ -32,7 +32,7 @@ def weigh(call: Call, model: Model, max_rows: int) -> None:
     if content_type == b"application/json":
         call.rows = read_rows(call.take_body(), max_rows)
     elif content_type == b"text/plain":
-        call.rows = [_text_row(call.take_body(), header, model.manifest)]
+        call.rows = [text_row(call.take_body(), header, model.manifest)]
     else:
         raise Refused("yours:unsupported-media", "This endpoint takes application/json.")
     call.kind, call.units = ROWS, len(call.rows)
@@ -46,13 +46,21 @@ def _weigh_images(call: Call, header: bytes, content_type: bytes) -> None:
         call.body = b""
         call.kind, call.units = IMAGES, len(call.rows)
         return
-    if content_type not in CONTENT_TYPES:
-        known = "image/jpeg, image/png or image/webp, or several of them as multipart/form-data"
-        raise Refused("yours:unsupported-media", f"This endpoint takes {known}.")
+    image_type(call)
     call.kind, call.units = IMAGE, 1
 
 
-def _text_row(body: bytes, header: bytes, manifest: ModelManifest) -> dict[str, Any]:
+def image_type(call: Call) -> None:
+    """Raises Refused for a body that is no image, by what it is said to be."""
+    if not call.body:
+        raise Refused("yours:malformed", "The body is empty.")
+    content_type = call.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if content_type not in CONTENT_TYPES:
+        known = "image/jpeg, image/png or image/webp, or several of them as multipart/form-data"
+        raise Refused("yours:unsupported-media", f"This endpoint takes {known}.")
+
+
+def text_row(body: bytes, header: bytes, manifest: ModelManifest) -> dict[str, Any]:
     """The whole body is the value of the model's one text column. Raises Refused."""
     used = [column for column in manifest.columns if column.tensor]
     texts = [column for column in used if column.type == "text"]
@@ -88,7 +96,7 @@ def read_rows(body: bytes, max_rows: int) -> list[dict[str, Any]]:
         raise _invalid("rows", "must be a list of objects") from None
     # Each name is followed by a colon: more of those than names means a repeated name, or a colon inside a text.
     if body.count(b":") != names and body.count(b'":') + body.count(b'" :') != names:
-        _refuse_repeated_names(body)
+        refuse_repeated_names(body)
     return rows
 
 
@@ -100,7 +108,8 @@ def read_json(body: bytes) -> Any:
         raise Refused("yours:malformed", f"It is not JSON: {error}.") from None
 
 
-def _refuse_repeated_names(body: bytes) -> None:
+def refuse_repeated_names(body: bytes) -> None:
+    """Raises Refused."""
     try:
         json.loads(body, object_pairs_hook=_unique)
     except (RecursionError, ValueError) as error:

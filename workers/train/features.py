@@ -7,6 +7,7 @@ import numpy as np
 
 from contracts.manifests import ColumnSpec
 from workers.export.parts import Categories, DateParts, Features, Numbers, WordValue
+from workers.train import typical
 from workers.train.readers import Table
 
 WORDS_MOST = 64  # categories per column with a feature of their own; rarer ones share "other"
@@ -135,7 +136,11 @@ def for_trees(features: Features, table: Table) -> np.ndarray:
 
 def describe(spec: ColumnSpec, values: np.ndarray, tensor: str) -> ColumnSpec:
     """The column as the manifest shows it: what control knew, completed by what training saw."""
-    spec = dataclasses.replace(spec, tensor=tensor)
+    known = typical.values_of(spec, values) if tensor else []
+    return dataclasses.replace(_described(spec, values), tensor=tensor, typical=known)
+
+
+def _described(spec: ColumnSpec, values: np.ndarray) -> ColumnSpec:
     if spec.type == "number":
         present = values[np.isfinite(values)].astype(float)
         seen = (float(present.min()), float(present.max())) if len(present) else (None, None)

@@ -47,7 +47,9 @@ class TextData:
         """The manifest's view of the inputs."""
         columns = [
             dataclasses.replace(
-                features.describe(spec, self.table.columns[spec.name], self.tensors.get(spec.name, "")), categories=[]
+                features.describe(spec, self.table.columns[spec.name], self.tensors.get(spec.name, "")),
+                categories=[],
+                typical=[],
             )
             for spec in self.specs
             if spec.name in self.used

@@ -14,13 +14,16 @@ from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.accounts.models import ApiKey
 from apps.accounts.rules import role_may
 from apps.accounts.services.create_api_key import create_api_key
+from apps.endpoints.explained import can_be_explained, explained, most_rows_of
 from apps.endpoints.models import Endpoint
 from apps.endpoints.playground import Answer, ask
 from apps.endpoints.playground_form import ImageForm, PlaygroundForm, example_row
 from apps.endpoints.queries import endpoint_or_problem, main_deployment
 from apps.endpoints.snippets import snippets_of
+from apps.ledger.queries import price_at
 from contracts.manifests import ModelManifest
 from contracts.problems import Problem
+from contracts.usage import METER_PREDICTIONS
 from contracts.wire import from_wire
 
 _KEY_LIVES = timedelta(hours=12)
@@ -44,6 +47,8 @@ def playground(request: OrganisationRequest, organisation: str, endpoint_id: str
     is_image = bool(manifest.codec)
     form: Any = ImageForm() if is_image else PlaygroundForm(manifest=manifest)
     context: dict[str, Any] = {"endpoint": endpoint, "tab": "playground", "manifest": manifest, "is_image": is_image}
+    if can_be_explained(manifest):
+        context |= _price_of_why(endpoint, manifest)
     if request.method == "POST":
         if not role_may(request.membership.role, "predict"):
             raise Problem("yours:not-allowed", "Your role may look, but not ask for predictions.")
@@ -57,21 +62,32 @@ def playground(request: OrganisationRequest, organisation: str, endpoint_id: str
 
 def _asked(request: OrganisationRequest, endpoint: Endpoint, form: Any, is_image: bool) -> dict[str, Any]:
     key = _session_key(request, endpoint)
+    verb = "explain" if "explain" in request.POST else "predict"
     row: dict[str, Any] = {}
+    shown: dict[str, Any]
     if is_image:
         file: UploadedFile = form.cleaned_data["image"]
         if file.size and file.size > _IMAGE_MOST_BYTES:
             form.add_error("image", "Images of up to 10 MB can be tried here.")
             return {}
         content = file.read()
-        answer = ask(endpoint.name, key=key, image=content, kind=file.content_type or "")
+        answer = ask(endpoint.name, key=key, image=content, kind=file.content_type or "", verb=verb)
         shown = {"image": _data_uri(content, file.content_type or "")}
     else:
         row = form.row()
-        answer = ask(endpoint.name, key=key, rows=[row])
+        answer = ask(endpoint.name, key=key, rows=[row], verb=verb)
         shown = {"sent": json.dumps({"rows": [row]}, indent=2, ensure_ascii=False)}
+    for explanation in answer.body.get("explanations") or []:
+        shown["why"] = explained(explanation, row)
     given = row.get("history")
     return shown | _shown(answer, [one for one in given if isinstance(one, float)] if isinstance(given, list) else [])
+
+
+def _price_of_why(endpoint: Endpoint, manifest: ModelManifest) -> dict[str, Any]:
+    """Said before it is asked, because an explanation is many predictions."""
+    rows = most_rows_of(manifest)
+    price = price_at(METER_PREDICTIONS, dimension=endpoint.latency_class, currency=endpoint.organisation.currency)
+    return {"why_rows": rows, "why_micros": rows * price.unit_price_micros}
 
 
 def _session_key(request: OrganisationRequest, endpoint: Endpoint) -> str:
@@ -101,7 +117,8 @@ def _data_uri(content: bytes, kind: str) -> str:
 
 
 def _shown(answer: Answer, history: list[Any]) -> dict[str, Any]:
-    first = (answer.body.get("predictions") or [{}])[0]
+    told = [one["prediction"] for one in answer.body.get("explanations") or []]
+    first = (answer.body.get("predictions") or told or [{}])[0]
     if isinstance(first.get("items"), list):
         first = {**first, "items_shown": first["items"]}  # a template reads `.items` of a dict as its method
     steps = first.get("forecast") or []

@@ -2,7 +2,7 @@
 
 from django import template
 
-from apps.web.charts import bars, forecast, lines, pareto, points, square, times
+from apps.web.charts import bars, forecast, lines, pareto, points, shares, square, times
 
 register = template.Library()
 register.simple_tag(bars.sparkline, name="sparkline")
@@ -16,3 +16,5 @@ register.simple_tag(points.calibration, name="calibration")
 register.simple_tag(pareto.trade, name="trade")
 register.simple_tag(square.rate_curves, name="rate_curves")
 register.simple_tag(square.answer_against_truth, name="answer_against_truth")
+register.simple_tag(shares.share_bar, name="share_bar")
+register.simple_tag(shares.heat_map, name="heat_map")

@@ -13,6 +13,7 @@ from modelyard_client import errors
 from modelyard_client.commands import (
     deploy,
     endpoints,
+    explain,
     keys,
     login,
     logs,
@@ -34,6 +35,7 @@ _VERBS = {
     "logs": logs,
     "deploy": deploy,
     "predict": predict,
+    "explain": explain,
     "endpoints": endpoints,
     "usage": usage,
     "keys": keys,

@@ -19,11 +19,11 @@ class Predict:
 
     def __call__(self, endpoint: str, rows: Sequence[Mapping[str, Any]], *, asking: Asking = PLAIN) -> Predictions:
         """Ask with rows {column: value}; columns that the model does not require may be missing or None."""
-        return self._asked(rows_call(self._url(endpoint), rows, asking))
+        return self._asked(rows_call(self.url_of(endpoint), rows, asking))
 
     def text(self, endpoint: str, text: str, *, asking: Asking = PLAIN) -> Predictions:
         """Ask a model that reads one text column with one text."""
-        return self._asked(text_call(self._url(endpoint), text, asking))
+        return self._asked(text_call(self.url_of(endpoint), text, asking))
 
     def texts(
         self, endpoint: str, texts: Sequence[str], *, column: str = "text", asking: Asking = PLAIN
@@ -33,12 +33,16 @@ class Predict:
 
     def images(self, endpoint: str, images: Sequence[Image], *, asking: Asking = PLAIN) -> Predictions:
         """Ask with image files or their bytes, at most 64."""
-        return self._asked(images_call(self._url(endpoint), images, asking))
+        return self._asked(images_call(self.url_of(endpoint), images, asking))
 
     def _asked(self, call: Call) -> Predictions:
-        return shaped(Predictions, self._transport.send(call).json())
+        return shaped(Predictions, self.send(call))
 
-    def _url(self, endpoint: str) -> str:
+    def send(self, call: Call) -> Any:
+        return self._transport.send(call).json()
+
+    def url_of(self, endpoint: str) -> str:
+        """Where the data plane answers for it."""
         if self._transport.settings.data_url:
             return predict_url(self._transport.settings.data_url, endpoint)
         if endpoint not in self._urls:

@@ -27,15 +27,17 @@ class Package:
         return json.dumps(asdict(self.manifest)).encode()
 
 
-def _package(nodes: list[Any], takes: list[Any], gives: list[Any], constants: list[Any], **manifest: Any) -> Package:
+def _package(
+    nodes: list[Any], takes: list[Any], gives: list[Any], constants: list[Any], opset: int = 17, **manifest: Any
+) -> Package:
     graph = helper.make_graph(nodes, "tiny", takes, gives, constants)
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 2)]
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", 2)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
     described = ModelManifest(
         target="target",
         model_sha256=hashlib.sha256(model).hexdigest(),
         model_bytes=len(model),
-        opset=17,
+        opset=opset,
         **manifest,
     )
     return Package(model, described)
