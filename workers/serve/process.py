@@ -215,6 +215,7 @@ class Process:
         if self.traces is not None:
             await self.loop.run_in_executor(self.errands, self.traces.stop)
         self.work.shutdown(wait=False, cancel_futures=True)
+        self.road.explainer.close()
         log.info("ended; the journal took %.1f s", time.monotonic() - started_s)
 
     def _close_leases(self) -> None:
