@@ -57,10 +57,6 @@ class Explained:
     largest: float
     texts: list[Text]
 
-    @property
-    def change(self) -> float:
-        return float(self.raw["answer"] - self.raw["baseline"])
-
 
 def can_be_explained(manifest: ModelManifest) -> bool:
     has_lists = any(column.type in _LISTED_TYPES for column in manifest.columns)
