@@ -115,13 +115,6 @@ def window(seconds: int) -> str:
     return {1: "second", 60: "minute", 3600: "hour", 86_400: "day"}.get(seconds) or duration(seconds)
 
 
-def signed(number: float | None) -> str:
-    """A change: always with its sign."""
-    if number is None:
-        return "–"
-    return f"{'−' if number < 0 else '+'}{amount(abs(number))}" if number else "0"
-
-
 def percent(share: float | None) -> str:
     """A share of one as a percentage; tiny shares are not rounded to nothing."""
     if share is None or share == "":

@@ -26,7 +26,6 @@ register.filter("metric_name", numbers.metric_name)
 register.filter("amount", numbers.amount)
 register.filter("signed", numbers.signed)
 register.filter("size", numbers.size)
-register.filter("signed", numbers.signed)
 register.filter("energy_source", numbers.energy_source)
 
 _FAMILIES = {
