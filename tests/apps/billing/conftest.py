@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+import stripe
 
 from apps.billing.services.reconcile import reconcile
 from apps.billing.stripe_double.faults import Faults
@@ -64,8 +65,12 @@ def books_are_right() -> Any:
 
 
 @pytest.fixture
-def double(settings: Any) -> Iterator[Double]:
-    """The shipped Stripe double, in this process; webhooks are taken from its store by the tests."""
+def double(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
+    """The shipped Stripe double, in this process; webhooks are taken from its store by the tests.
+
+    The SDK asks again as often as ever, but without its pauses.
+    """
+    monkeypatch.setattr(stripe.HTTPXClient, "_sleep_time_seconds", lambda self, *args, **named: 0)
     server = Double(
         ("127.0.0.1", 0), Store(), webhook_url="", secret=settings.STRIPE_WEBHOOK_SECRET, faults=Faults(rate=0.0)
     )

@@ -119,8 +119,7 @@ class TestAutomatic:
         assert books_are_right()
 
     @pytest.mark.parametrize("seed", range(4))
-    def test_fifty_seeded_faults_buy_each_credit_once(self, people, double, books_are_right, seed, monkeypatch):
-        monkeypatch.setattr(stripe.HTTPXClient, "_sleep_time_seconds", lambda self, *args, **named: 0)
+    def test_fifty_seeded_faults_buy_each_credit_once(self, people, double, books_are_right, seed):
         saved_card(people.organisation)
         switch_on(people, cap=1_000_000)
         double.faults = faults = Faults(seed=seed, rate=0.6, most=50)
