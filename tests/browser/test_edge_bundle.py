@@ -1,7 +1,6 @@
 """index.html of an edge bundle in a real browser that may speak to nobody but the bundle's own folder."""
 
 import http.server
-import shutil
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -19,14 +18,13 @@ from apps.registry.models import ModelVersion
 from apps.registry.services.build_edge_bundle import build_edge_bundle
 from tests.apps.registry.conftest import credit  # noqa: F401  # a fixture
 from tests.apps.registry.test_edge_bundle import get, version  # noqa: F401  # a fixture
-from tests.browser.conftest import _FLAGS
+from tests.browser.chromium import chromium_path, launch_chromium
 from tests.people import People
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 OFFLINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed: apt-get install chromium"),
+    pytest.mark.skipif(chromium_path() is None, reason="no Chromium is installed: apt-get install chromium"),
     pytest.mark.skipif(web_runtime() is None, reason="no ONNX Runtime for browsers: `make edge-runtime` installs it"),
 ]
 
@@ -71,7 +69,7 @@ def _looked_at(address: str) -> tuple[str, str, list[str]]:
             route.abort()
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*_FLAGS, OFFLINE])
+        browser = launch_chromium(playwright, OFFLINE)
         page = browser.new_page()
         page.route("**/*", guard)
         page.goto(address)
