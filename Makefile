@@ -7,7 +7,7 @@ READY  := $(VENV)/.installed
 PATHS  := PYTHONPATH=platform:.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-fast test-all chaos soak bench-serving bench-serving-install bench-training bench-training-install edge-runtime lint format types lock error-pages samples snapshots client-types clean
+.PHONY: help demo up test test-fast test-all chaos soak bench-serving bench-serving-install bench-training bench-training-install edge-runtime lint format types lock error-pages samples docs snapshots client-types clean
 
 help: ## Print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -65,6 +65,9 @@ format: $(READY) ## Format the code
 
 error-pages: $(READY) ## Write docs/errors/ again from the catalogue of failure codes
 	@$(PATHS) $(RUN) scripts/error_pages.py
+
+docs: $(READY) ## Write the manual of docs/ as static HTML to var/docs-site
+	@$(RUN) manage.py build_docs
 
 samples: $(READY) ## Write the made-up sample data sets in examples/ again
 	@$(PATHS) $(RUN) -m scripts.made_up

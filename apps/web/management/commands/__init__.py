@@ -1,0 +1,1 @@
+"""Management commands of billing: reconcile, close_period, verify_invoice, stripe_double."""
