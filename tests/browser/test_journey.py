@@ -65,26 +65,3 @@ def test_a_newcomer_gets_from_sign_up_to_the_charge(page: Page, stack: RunningSt
         page.reload()
     expect(line).to_contain_text("$0.0001")
     assert complaints == []
-
-
-def test_the_essential_pages_work_without_a_script_on_a_phone(chromium: Browser, stack: RunningStack):
-    context = chromium.new_context(
-        viewport={"width": 390, "height": 844}, java_script_enabled=False, color_scheme="dark"
-    )
-    page = context.new_page()
-    sign_up(page, stack, "noscript@example.com")
-    page.goto(page.url + "datasets/new")
-    page.get_by_label("File").set_input_files("examples/penguins/train.csv")
-    page.get_by_label("Name").fill("By hand")
-    page.get_by_role("button", name="Upload and check").click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("By hand")
-    for _ in range(30):
-        if page.get_by_role("link", name="Train a model").count():
-            break
-        page.wait_for_timeout(1000)
-        page.reload()
-    page.get_by_role("link", name="Train a model").click()
-    page.get_by_role("button", name="Start the run").click()
-    page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_text("Cancelled").or_(page.get_by_text("Stopping"))).to_be_visible()
-    context.close()
