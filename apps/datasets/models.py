@@ -62,6 +62,7 @@ class DatasetVersion(models.Model):
     )  # tables: {"columns","rows"}; images: {"thumbnails":[{label,file,data_uri}]}
     splits = models.JSONField(default=dict)  # {"kind","seed","test_share","valid_share"}
     issues = models.JSONField(default=list)  # [{code,severity: error|warning|info,location,message,fix}]
+    extends = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="+")  # rows added after its
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     checked_at = models.DateTimeField(null=True, blank=True)

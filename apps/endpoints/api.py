@@ -90,6 +90,7 @@ class EndpointDetail(APIView):
             slo_ms=values.get("slo_ms"),
             sticky=values.get("sticky"),
             guard=values.get("guard"),
+            request_log=values.get("request_log"),
             force=values["force"],
             expected_edition=found.edition if request.headers.get("If-Match") else None,
             by=actor_of(request),

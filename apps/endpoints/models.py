@@ -41,6 +41,9 @@ class Endpoint(models.Model):
     policies = models.JSONField(default=list, blank=True)  # list of serving.RatePolicy dicts
     sticky = models.CharField(max_length=60, blank=True)  # header whose value decides between deployments; lower case
     guard = models.JSONField(default=dict, blank=True)  # limits of the automatic rollback (guard.py); empty: off
+    log_share = models.FloatField(default=0)  # of the requests that are kept, 0 to 1; 0: the request log is off
+    log_days = models.PositiveIntegerField(default=14)
+    log_megabytes = models.PositiveIntegerField(default=100)  # beyond it the oldest requests go
     state = models.CharField(max_length=10, choices=STATES, default="starting")
     state_detail = models.CharField(max_length=300, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)  # set: answers 409 until resumed

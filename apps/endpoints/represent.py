@@ -57,6 +57,12 @@ class GuardBody(serializers.Serializer[Any]):
     least = serializers.IntegerField(required=False, help_text="Judge only with so many requests; 100 if left out")
 
 
+class RequestLogBody(serializers.Serializer[Any]):
+    share = serializers.FloatField(required=False, help_text="Share of the requests that are kept, 0 to 1; 0: off")
+    days = serializers.IntegerField(required=False, help_text="How long; 1 to 90")
+    megabytes = serializers.IntegerField(required=False, help_text="Beyond it the oldest go; 1 to 2000")
+
+
 class EndpointChange(serializers.Serializer[Any]):
     deployments = DeploymentBody(many=True, required=False)
     limits = Limit(many=True, required=False)
@@ -69,6 +75,7 @@ class EndpointChange(serializers.Serializer[Any]):
         help_text="Header or query parameter whose value decides which version answers",
     )
     guard = GuardBody(required=False, help_text="Limits of the automatic rollback; {} switches it off")
+    request_log = RequestLogBody(required=False, help_text="What is kept of questions and answers; off by default")
     force = serializers.BooleanField(default=False, help_text="Deploy even if the evidence does not pass the gate.")
 
 
@@ -82,6 +89,7 @@ class EndpointAnswer(serializers.Serializer[Any]):
     url = serializers.URLField()
     sticky = serializers.CharField(allow_blank=True)
     guard = GuardBody()
+    request_log = RequestLogBody()
     limits = Limit(many=True)
     deployments = DeploymentAnswer(many=True)
     edition = serializers.IntegerField()
@@ -122,6 +130,11 @@ def endpoint_json(endpoint: Endpoint) -> dict[str, Any]:
         "url": f"{settings.SERVE_PUBLIC_URL}/v1/predict/{endpoint.name}",
         "sticky": endpoint.sticky,
         "guard": endpoint.guard,
+        "request_log": {
+            "share": endpoint.log_share,
+            "days": endpoint.log_days,
+            "megabytes": endpoint.log_megabytes,
+        },
         "limits": endpoint.policies,
         "deployments": [
             {

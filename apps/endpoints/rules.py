@@ -1,6 +1,7 @@
 """Decisions about endpoints that need only values: names, weights, limits, who may replace whom."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -23,6 +24,8 @@ UNSTICKY = {
 }
 MAX_POLICIES = 8
 MAX_WINDOW_S = 31 * 86_400
+LOG_DAYS_MOST = 90
+LOG_MEGABYTES_MOST = 2_000
 
 # Each new endpoint starts with this limit; it is shown and can be changed on its page.
 DEFAULT_ENDPOINT_POLICY = RatePolicy(name="endpoint", quota=6_000, window_s=60)
@@ -73,6 +76,25 @@ def parse_policies(raw: list[Any]) -> tuple[list[dict[str, Any]], list[dict[str,
     if len(set(names)) != len(names):
         errors.append(_error("limits", "two limits have the same name", "name each limit differently"))
     return clean, errors
+
+
+def log_objections(setting: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What is wrong with the settings of a request log: `share`, `days`, `megabytes`."""
+    wrong = []
+    limits: dict[str, tuple[float, float]] = {
+        "share": (0, 1),
+        "days": (1, LOG_DAYS_MOST),
+        "megabytes": (1, LOG_MEGABYTES_MOST),
+    }
+    for name, value in setting.items():
+        if name not in limits:
+            wrong.append(_error(f"request_log.{name}", "is not known", f"use {', '.join(limits)}"))
+            continue
+        least, most = limits[name]
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not least <= value <= most or (name != "share" and value != int(value)):
+            wrong.append(_error(f"request_log.{name}", f"is {value!r}", f"send a number from {least:g} to {most:g}"))
+    return wrong
 
 
 def _parse_policy(item: dict[str, Any], where: str, errors: list[dict[str, str]]) -> RatePolicy | None:

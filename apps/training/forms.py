@@ -8,6 +8,7 @@ from django import forms
 from apps.accounts.service_form import ServiceForm
 from apps.datasets.models import DatasetVersion
 from apps.training.series_rules import HORIZON_MOST
+from apps.training.table_rules import SHARE_LEAST, SHARE_MOST
 from contracts.jobs import FAMILIES, TASKS_TRAINABLE
 
 BUDGET_DEFAULT_S = 60
@@ -19,6 +20,19 @@ _ROLES = {  # form field: role of a log's column
 }
 _SERIES = {"series_time": "time_column", "series_column": "series_column"}  # form field: option of a forecast
 _NO_COLUMN = "(none)"
+_METRIC_WORDS = {
+    "log_loss": "The most probable class (log loss)",
+    "accuracy": "Accuracy: most answers right",
+    "balanced_accuracy": "Balanced accuracy: each class counts alike, however rare",
+    "f1": "F1 of the second class: found, and few false alarms",
+    "macro_f1": "Macro F1: F1 of both classes, counted alike",
+}
+_SPLIT_WORDS = {
+    "": "By chance, each class alike",
+    "time": "By time: the latest rows are the test",
+    "group": "By group: a customer, patient or machine is never on both sides",
+}
+_TABLE = ("metric", "split_kind", "split_column", "test_share")
 _FAMILY_WORDS = {
     "linear": "Linear: quick, easy to explain",
     "gradient_boosting": "Gradient boosting: usually the best on tables",
@@ -96,6 +110,30 @@ class RunForm(ServiceForm):
         label="Search better settings for gradient boosting in the time left",
         help_text="Tables only. Worth it with some minutes of budget; what gains nothing is left out.",
     )
+    metric = forms.ChoiceField(
+        required=False,
+        choices=list(_METRIC_WORDS.items()),
+        label="Name the label by",
+        help_text="For two classes: the probability from which the second one is named is put where this is best. "
+        "Probabilities stay as they are.",
+    )
+    split_kind = forms.ChoiceField(
+        required=False,
+        choices=list(_SPLIT_WORDS.items()),
+        label="Hold rows out",
+        help_text="The test must be like the future. When rows follow each other in time, or several belong to one "
+        "person, chance lets the model peek and the figures come out too good.",
+    )
+    split_column = forms.ChoiceField(
+        required=False, label="Column of the time or group", help_text="Needed unless chance decides."
+    )
+    test_share = forms.IntegerField(
+        required=False,
+        min_value=round(SHARE_LEAST * 100),
+        max_value=round(SHARE_MOST * 100),
+        label="Share of the test (%)",
+        help_text="Left empty: a fifth.",
+    )
     name = forms.CharField(required=False, max_length=120, label="Name of the run")
     seed = forms.IntegerField(
         required=False,
@@ -120,8 +158,10 @@ class RunForm(ServiceForm):
         for field in _SERIES:
             names = [(column["name"], column["name"]) for column in version.columns]
             self._choose(field, [("", "Find it in the data"), *names])
+        columns = [(column["name"], column["name"]) for column in version.columns]
+        self._choose("split_column", [("", "Choose a column"), *columns])
         if is_images:
-            for field in ("target", "horizon", "search", *_ROLES, *_SERIES):
+            for field in ("target", "horizon", "search", *_ROLES, *_SERIES, *_TABLE):
                 del self.fields[field]
 
     def _choose(self, field: str, choices: list[tuple[str, str]]) -> None:
@@ -132,8 +172,18 @@ class RunForm(ServiceForm):
         return [self[field] for field in _ROLES if field in self.fields]
 
     @property
+    def table_fields(self) -> list[forms.BoundField]:
+        return [self[field] for field in _TABLE if field in self.fields]
+
+    @property
     def task_names(self) -> list[str]:
         return [name for name, _ in self.fields["task"].choices]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if data.get("split_kind") and not data.get("split_column"):
+            self.add_error("split_column", "Choose the column that tells the time or the group.")
+        return data
 
     def service_arguments(self) -> dict[str, Any]:
         """What estimate_run takes; start_run takes name and seed as well."""
@@ -154,11 +204,10 @@ class RunForm(ServiceForm):
         return [self[field] for field in ("horizon", *_SERIES) if field in self.fields]
 
     def _options(self) -> dict[str, Any]:
-        chosen = self._roles()
+        """What the task's own fields say, as far as they were filled in."""
+        chosen = self._roles() | self._table_options()
         if precision := self.cleaned_data.get("precision"):
             chosen["precision"] = precision
-        if self.cleaned_data.get("search") and str(self.cleaned_data.get("task")).startswith("tabular_"):
-            chosen["search"] = True
         return chosen
 
     def _roles(self) -> dict[str, Any]:
@@ -173,3 +222,18 @@ class RunForm(ServiceForm):
         chosen = {role: self.cleaned_data.get(field) for field, role in _ROLES.items()}
         roles = {role: "" if name == _NO_COLUMN else name for role, name in chosen.items() if name}
         return {"roles": roles} if roles else {}
+
+    def _table_options(self) -> dict[str, Any]:
+        """Metric, search and splits: only tables have them."""
+        data, options = self.cleaned_data, dict[str, Any]()
+        if not str(data.get("task", "")).startswith("tabular_"):
+            return {}
+        if data.get("search"):
+            options["search"] = True
+        if data["task"] == "tabular_classification" and data.get("metric", "log_loss") not in ("", "log_loss"):
+            options["metric"] = data["metric"]
+        splits = {"kind": data.get("split_kind"), "column": data.get("split_kind") and data.get("split_column")}
+        splits = {name: value for name, value in splits.items() if value}
+        if data.get("test_share"):
+            splits["test_share"] = data["test_share"] / 100
+        return options | ({"splits": splits} if splits else {})

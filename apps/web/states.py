@@ -37,6 +37,10 @@ _LOOKS = {
     "paid": Look("good", "Paid"),
     "open": Look("good", "Open"),
     "closed": Look("", "Closed"),
+    "preparing": Look("busy", "Preparing"),
+    "training": Look("busy", "Training"),
+    "comparing": Look("busy", "Comparing"),
+    "promoted": Look("good", "Promoted"),
     "lost": Look("warn", "Machine lost"),
 }
 

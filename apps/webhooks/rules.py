@@ -8,6 +8,8 @@ KINDS = {  # event -> what it says
     "run.finished": "A training run succeeded, failed or was cancelled",
     "batch.finished": "A batch is done",
     "endpoint.rolled_back": "An endpoint answers with an earlier version again",
+    "endpoint.drift": "What callers ask is no longer like what the model learned from",
+    "retraining.finished": "A retraining ended: promoted, waiting for a yes, kept as it was, or failed",
     "budget.alert": "A budget passed 50, 75, 90 or 100 per cent",
     "invoice.closed": "A month was closed and its invoice is there",
     "credit_note.created": "An invoice was corrected",

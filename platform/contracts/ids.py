@@ -39,6 +39,10 @@ PREFIXES = {
     "evt": "event",
     "dlv": "delivery",
     "adj": "manual credit",
+    "req": "kept request",
+    "rpl": "replay",
+    "rtp": "retraining policy",
+    "rtn": "retraining",
 }
 
 

@@ -167,6 +167,10 @@ class EvaluationReport:
         default_factory=list
     )  # likely wrong first: {"row","given","likely","given_share","likely_share","values"|"file"}
     label_errors_checked: int = 0  # rows answered by fits that had not seen them
+    unseen: dict[str, list[Any]] = field(
+        default_factory=dict
+    )  # {"rows": numbers in the dataset, "truth", "answers": probabilities by class or a value}: up to 1,000 rows, the
+    # newest of the dataset first, answered by fits that never saw them; another version can be asked the same rows
     warnings: list[dict[str, Any]] = field(
         default_factory=list
     )  # {"code","rows","message"}: duplicates, conflicts, precision

@@ -73,6 +73,7 @@ class PublishedEndpoint:
     wallets: list[str] = field(default_factory=list)  # hard budgets of this endpoint
     deployments: list[PublishedDeployment] = field(default_factory=list)
     paused: bool = False
+    log_share: float = 0.0  # of its requests that are kept for the request log; 0: none
     sticky: str = ""  # header or query parameter, lower case, whose value decides between the deployments
 
 

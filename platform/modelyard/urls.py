@@ -16,6 +16,7 @@ api_v1 = [
     path("", include("apps.training.urls_api")),
     path("", include("apps.registry.urls_api")),
     path("", include("apps.endpoints.urls_api")),
+    path("", include("apps.learning.urls_api")),
     path("", include("apps.metering.urls_api")),
     path("", include("apps.billing.urls_api")),
     path("schema", SpectacularAPIView.as_view(), name="api-schema"),
@@ -26,6 +27,7 @@ internal_v1 = [
     path("", include("apps.training.urls_internal")),
     path("", include("apps.registry.urls_internal")),
     path("", include("apps.endpoints.urls_internal")),
+    path("", include("apps.learning.urls_internal")),
     path("", include("apps.metering.urls_internal")),
 ]
 
@@ -37,6 +39,7 @@ pages = [  # of one organisation: /o/<slug>/…
     path("", include("apps.training.urls")),
     path("", include("apps.registry.urls")),
     path("", include("apps.endpoints.urls")),
+    path("", include("apps.learning.urls")),
     path("", include("apps.metering.urls")),
     path("", include("apps.billing.urls")),
 ]

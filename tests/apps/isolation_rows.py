@@ -53,6 +53,16 @@ API: dict[str, Actions] = {
     "endpoints/<str:endpoint>": {"GET": "read", "PATCH": "write", "DELETE": "write"},
     "endpoints/<str:endpoint>/analytics": READ,
     "endpoints/<str:endpoint>/rollback": POST,
+    "endpoints/<str:endpoint>/requests": {"GET": "write", "DELETE": "write"},
+    "endpoints/<str:endpoint>/requests/<str:request_id>": {"GET": "write"},
+    "endpoints/<str:endpoint>/requests/<str:request_id>/label": POST,
+    "endpoints/<str:endpoint>/drift": {"GET": "read", "PATCH": "write"},
+    "endpoints/<str:endpoint>/retraining": {"GET": "read", "PATCH": "write"},
+    "endpoints/<str:endpoint>/retrainings": {"GET": "read", "POST": "write"},
+    "endpoints/<str:endpoint>/retrainings/<str:retraining_id>/<slug:verdict>": POST,
+    "endpoints/<str:endpoint>/labels": POST,
+    "endpoints/<str:endpoint>/replays": POST,
+    "endpoints/<str:endpoint>/replays/<str:replay_id>": {"GET": "write"},
     "batches": {"GET": "read", "POST": "write"},
     "batches/<str:batch>": READ,
     "batches/<str:batch>/cancel": POST,
@@ -137,6 +147,21 @@ PAGES: dict[str, Actions] = {
     "endpoints/<str:endpoint_id>/pace": POST,
     "endpoints/<str:endpoint_id>/pause": POST,
     "endpoints/<str:endpoint_id>/delete": POST,
+    "endpoints/<str:endpoint_id>/requests": {"GET": "write"},
+    "endpoints/<str:endpoint_id>/requests/keep": POST,
+    "endpoints/<str:endpoint_id>/requests/clear": POST,
+    "endpoints/<str:endpoint_id>/requests/take-labels": POST,
+    "endpoints/<str:endpoint_id>/requests/<str:request_id>/": {"GET": "write"},
+    "endpoints/<str:endpoint_id>/requests/<str:request_id>/image": {"GET": "write"},
+    "endpoints/<str:endpoint_id>/requests/<str:request_id>/label": POST,
+    "endpoints/<str:endpoint_id>/learning": READ,
+    "endpoints/<str:endpoint_id>/learning/measure": POST,
+    "endpoints/<str:endpoint_id>/learning/limit": POST,
+    "endpoints/<str:endpoint_id>/learning/policy": POST,
+    "endpoints/<str:endpoint_id>/learning/now": POST,
+    "endpoints/<str:endpoint_id>/learning/<str:retraining_id>/verdict": POST,
+    "endpoints/<str:endpoint_id>/replays/new": POST,
+    "endpoints/<str:endpoint_id>/replays/<str:replay_id>/": {"GET": "write"},
     "batches/": READ,
     "batches/new": FORM,
     "batches/<str:batch_id>/": READ,
@@ -186,6 +211,9 @@ PARAMETERS = {  # name of a parameter -> what of World.ids goes there
     "model_id": "model",
     "endpoint": "endpoint",
     "endpoint_id": "endpoint",
+    "request_id": "request",
+    "replay_id": "replay",
+    "retraining_id": "retraining",
     "batch": "batch",
     "batch_id": "batch",
     "usage_id": "usage",
@@ -200,7 +228,7 @@ PARAMETERS = {  # name of a parameter -> what of World.ids goes there
 OTHER_PARAMETERS: dict[str, dict[str, str]] = {  # where a name means something else: start of the pattern -> parameters
     "datasets/": {"version_id": "dataset_version"},
 }
-CONSTANTS = {"verb": "rotate", "name": "model.onnx", "sample": "iris", "sha256": "1" * 64}
+CONSTANTS = {"verdict": "dismiss", "verb": "rotate", "name": "model.onnx", "sample": "iris", "sha256": "1" * 64}
 
 Ids = dict[str, Any]
 BODIES: dict[tuple[str, str], Any] = {  # (method, pattern) -> body; foreign ids inside bodies are tried as well
@@ -218,6 +246,10 @@ BODIES: dict[tuple[str, str], Any] = {  # (method, pattern) -> body; foreign ids
     },
     ("POST", "endpoints"): lambda ids: {"name": "mine", "model_version": ids["model_version"]},
     ("PATCH", "endpoints/<str:endpoint>"): lambda ids: {"paused": True},
+    ("POST", "endpoints/<str:endpoint>/requests/<str:request_id>/label"): lambda ids: {"label": "b"},
+    ("PATCH", "endpoints/<str:endpoint>/drift"): lambda ids: {"limit": 0.3},
+    ("PATCH", "endpoints/<str:endpoint>/retraining"): lambda ids: {"every_days": 7},
+    ("POST", "endpoints/<str:endpoint>/replays"): lambda ids: {"model_version": ids["model_version"]},
     ("POST", "batches"): lambda ids: {"endpoint": ids["endpoint"], "dataset_version": ids["dataset_version"]},
     ("POST", "budgets"): lambda ids: {
         "name": "x",

@@ -17,11 +17,13 @@ from apps.billing.services.change_plan import start_default_plan
 from apps.compute.models import Pool
 from apps.datasets.models import Dataset, DatasetVersion
 from apps.endpoints.models import Batch, Deployment, Endpoint
+from apps.learning.models import LoggedRequest, Replay, Retraining, RetrainingPolicy
 from apps.ledger.models import Budget
 from apps.metering.models import UsageEvent
 from apps.registry.models import Model, ModelVersion
 from apps.training.models import Run
 from apps.webhooks.services.change_webhook import create_webhook, send_ping
+from contracts.ids import new_id
 from contracts.manifests import (
     ColumnSpec,
     EvaluationReport,
@@ -178,6 +180,26 @@ def _served(world: World) -> None:
         result_sha256="0" * 64,
         result_bytes=3,
     )
+    request = LoggedRequest.objects.create(
+        id=new_id("req"),
+        organisation=organisation,
+        endpoint=endpoint,
+        model_version=version,
+        at=timezone.now(),
+        status=200,
+        units=1,
+        content_type="image/png",
+        body=b"\x89PNG",
+        answer={"predictions": [{"label": "a"}]},
+    )
+    replay = Replay.objects.create(
+        organisation=organisation, endpoint=endpoint, model_version=version, batch=batch, rows=[[request.pk, 0]]
+    )
+    policy = RetrainingPolicy.objects.create(organisation=organisation, endpoint=endpoint)
+    retraining = Retraining.objects.create(
+        organisation=organisation, policy=policy, due_key="x", state="waiting", new_version=version
+    )
+    world.ids |= {"request": request.pk, "replay": replay.pk, "retraining": retraining.pk}
     world.ids |= {"endpoint": endpoint.pk, "endpoint_name": endpoint.name, "batch": batch.pk}
 
 

@@ -33,6 +33,7 @@ from workers.serve.lobby import Lobby
 from workers.serve.metrics import Metrics
 from workers.serve.peek import Limited, Peek
 from workers.serve.problems import Refused, problem_bytes
+from workers.serve.request_log import RequestLog
 from workers.serve.sessions import Model
 from workers.serve.settings import Settings
 from workers.serve.shadow import Shadows
@@ -74,6 +75,7 @@ class Road:
         self.lobby = Lobby(self, settings.scale_up_s, loop)
         self._inbox: list[Call] = []
         self.tracer: Tracer | None = None
+        self.kept: RequestLog | None = None
         self._shadows = Shadows(lambda: self.in_flight > 0, loop.call_soon_threadsafe)
 
     # parse: protocol.py hands over whole requests
@@ -259,7 +261,9 @@ class Road:
     def _image_ready(self, call: Call, pixels: Any, shape: Any) -> None:
         if call.model is None:
             return
-        call.body, call.rows = b"", None
+        call.rows = None
+        if call.route is None or not call.route.log_share:
+            call.body = b""
         call.feed = {call.model.manifest.inputs[0].name: pixels}
         call.shape = shape
         batcher = self._batcher(call.model)
@@ -386,6 +390,8 @@ class Road:
         if call.trace is not None and self.tracer is not None:
             headers += self.tracer.end(call, status)
         call.answer(status, headers, body, content_type)
+        if call.route is not None and call.route.log_share and self.kept is not None:
+            self.kept.offer(call.route, call, monotonic() - call.arrived_s)
 
 
 def _name(path: bytes) -> str:

@@ -70,6 +70,9 @@ class Control:
     def status(self, body: dict[str, Any]) -> None:
         self._send("POST", "/serving/status", body)
 
+    def requests(self, body: bytes) -> None:
+        self._send("POST", "/requests", body, USAGE_TIMEOUT_S)
+
     def package(self, sha256: str, name: str, target: Path) -> None:
         """Stream one file of a package to `target`."""
         try:

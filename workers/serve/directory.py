@@ -116,6 +116,7 @@ class Route:
             *(registry.leases.wallet(one, counts_units=True) for one in dict.fromkeys(quotas)),
         )
         self.is_slow = endpoint.latency_class == "batch"
+        self.log_share = endpoint.log_share
         self.unit_price = endpoint.price.unit_price_micros
         self.record_parts: dict[str, bytes] = {}  # by model version; see journal_line.py
 

@@ -31,6 +31,7 @@ from workers.serve.protocol import KEPT_HEADERS, Connection
 from workers.serve.quick_road import QuickRoad
 from workers.serve.redis_link import RedisLink, read_address
 from workers.serve.refill import Refill
+from workers.serve.request_log import RequestLog
 from workers.serve.server import Server
 from workers.serve.sessions import Sessions
 from workers.serve.settings import Settings
@@ -85,6 +86,7 @@ class Process:
         self.counts = CountsTeller(
             self.boot, self.control, self.road.registry.histograms, self.errands, settings.counts_s, self._status
         )
+        self.kept = self.road.kept = RequestLog(self.control, self.errands)
         self.desk = Desk(self.road, AnswerStore(settings.data / "answers"), loop)
         self.server = Server(settings, self.road, self.desk, self.boot, self._gauges)
         self.server.quick_road = QuickRoad(self.server, self.road, self.journal, self.limits, self.refill.leases, loop)
@@ -143,6 +145,7 @@ class Process:
             "lease_held_micros": self.refill.leases.held_micros(),
             "journal_healthy": int(self.journal.healthy),
             "ship_failures": self.shipper.failures,
+            "request_log_dropped": self.kept.dropped,
             "models": len(self.sessions.loaded()),
             "config_revision": self.road.directory.revision if self.road.directory else 0,
             "clock_skew_seconds": round(self.clock.skew_s, 3),
@@ -154,6 +157,7 @@ class Process:
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, stop.set)
         jobs = [self.counts.keep_telling(), self.follower.follow(), self.server.sweep_forever(), self._tidy_forever()]
+        jobs.append(self.kept.keep_shipping())
         jobs += [link.keep_connected() for link in self.links]
         jobs.append(replay_forever(self.lock, self.boot, self.control, self.settings, self.errands))
         if self.settings.slot == 0:
@@ -205,6 +209,7 @@ class Process:
         self.desk.close()
         started_s = time.monotonic()
         await self.counts.tell()
+        await self.kept.ship()
         shipped = await self.loop.run_in_executor(self.errands, self.shipper.finish, SHIP_AT_END_S)
         if shipped:
             await self.loop.run_in_executor(self.errands, self._close_leases)

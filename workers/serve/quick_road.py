@@ -283,3 +283,12 @@ class QuickRoad:
             part.live.tally.good_together(len(part.calls), part.units, took_s, part.started_s - part.since_s)
             for call in part.calls:
                 call.connection.send_ready()
+            if part.route.log_share:
+                self._keep(part, took_s)
+
+    def _keep(self, part: Part, took_s: float) -> None:
+        """For the request log, after the answers have left."""
+        kept = self._road.kept
+        for call in part.calls if kept is not None else ():
+            if kept is not None and call.out is not None:
+                kept.offer_quick(part.route, part.live, call.body, call.out, took_s, call.units)

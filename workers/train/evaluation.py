@@ -16,6 +16,8 @@ CELL_ROWS = 12  # rows kept behind each cell of the confusion matrix, where it h
 CELLS_MORE_MOST = 400
 RESIDUAL_BINS = 30
 POINTS_MOST = 300
+UNSEEN_MOST = 1_000
+UNSEEN_CELLS_MOST = 20_000
 Judge = Callable[[np.ndarray], dict[str, bootstrap.Metric]]
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -95,8 +97,9 @@ def of_labels(data: Any, fitted: Any, parts: Parts, seed: int) -> EvaluationRepo
     if isinstance(data, Data):
         cost = (named(answer, threshold) != truth).astype(np.float64) if data.classes else np.abs(truth - answer)
         extra["slices"] = slicing.slices(data, parts.test, cost)
+    rows, held = _held_out(fitted, parts, answer)
+    extra["unseen"] = _unseen(data, rows, held)
     if data.classes:
-        rows, held = _held_out(fitted, parts, answer)
         extra["label_errors"] = label_errors.shown(fitted, rows, data.truth[rows], held, data.classes)
         extra["label_errors_checked"] = len(rows)
     return dataclasses.replace(report, **extra)
@@ -109,6 +112,20 @@ def _held_out(fitted: Any, parts: Parts, answer: np.ndarray) -> tuple[np.ndarray
         return parts.test, answer
     others = ~np.isin(known[0], parts.test)
     return np.concatenate([parts.test, known[0][others]]), np.concatenate([answer, known[1][others]])
+
+
+def _unseen(data: Any, rows: np.ndarray, answer: np.ndarray) -> dict[str, list[Any]]:
+    """The last rows of the dataset among those that were answered unseen: what was added since the version before."""
+    width = answer.shape[1] if answer.ndim == 2 else 1
+    newest = np.argsort(rows, kind="stable")[::-1][: min(UNSEEN_MOST, UNSEEN_CELLS_MOST // width)]
+    chosen, numbers = rows[newest], getattr(data, "rows", None)
+    truth = [data.classes[place] for place in data.truth[chosen]] if data.classes else data.truth[chosen].tolist()
+    said = [[float(f"{p:.5g}") for p in row] for row in answer[newest].reshape(len(newest), width).tolist()]
+    return {
+        "rows": (chosen if numbers is None else numbers[chosen]).tolist(),
+        "truth": truth,
+        "answers": said if data.classes else [row[0] for row in said],
+    }
 
 
 def named(answer: np.ndarray, threshold: float) -> np.ndarray:

@@ -25,6 +25,7 @@ def change_endpoint(
     slo_ms: float | None = None,
     sticky: str | None = None,
     guard: dict[str, Any] | None = None,
+    request_log: dict[str, Any] | None = None,
     force: bool = False,
     expected_edition: int | None = None,
     by: User | ApiKey | None = None,
@@ -44,7 +45,14 @@ def change_endpoint(
         locked.edition += 1
         if deployments is not None:
             replace_deployments(locked, deployments, force=force)
-        settings = {"limits": policies, "paused": paused, "slo_ms": slo_ms, "sticky": sticky, "guard": guard}
+        settings = {
+            "limits": policies,
+            "paused": paused,
+            "slo_ms": slo_ms,
+            "sticky": sticky,
+            "guard": guard,
+            "request_log": request_log,
+        }
         wanted: dict[str, Any] = {name: value for name, value in settings.items() if value is not None}
         for name, value in wanted.items():
             _SETTERS[name](locked, value)
@@ -86,6 +94,15 @@ def _set_sticky(endpoint: Endpoint, name: str) -> None:
         raise Problem("yours:invalid", errors=[error])
 
 
+def _set_request_log(endpoint: Endpoint, setting: dict[str, Any]) -> None:
+    errors = rules.log_objections(setting)
+    if errors:
+        raise Problem("yours:invalid", errors=errors)
+    endpoint.log_share = float(setting.get("share", endpoint.log_share))
+    endpoint.log_days = int(setting.get("days", endpoint.log_days))
+    endpoint.log_megabytes = int(setting.get("megabytes", endpoint.log_megabytes))
+
+
 def _set_guard(endpoint: Endpoint, guard: dict[str, Any]) -> None:
     endpoint.guard, errors = parse_guard(guard)
     if errors:
@@ -98,6 +115,7 @@ _SETTERS: dict[str, Callable[[Endpoint, Any], None]] = {
     "slo_ms": _set_slo,
     "sticky": _set_sticky,
     "guard": _set_guard,
+    "request_log": _set_request_log,
 }
 
 

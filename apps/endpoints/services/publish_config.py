@@ -167,6 +167,7 @@ def _endpoints(budgets: dict[tuple[str, str], list[str]]) -> list[PublishedEndpo
                 deployments=deployments[endpoint.id],
                 paused=endpoint.paused_at is not None,
                 sticky=endpoint.sticky,
+                log_share=endpoint.log_share,
             )
         )
     return published

@@ -39,6 +39,7 @@ class SmallControl:
         self.leases: dict[str, dict[str, Any]] = {}
         self.usage: dict[str, dict[str, Any]] = {}
         self.repeats = 0
+        self.requests: list[dict[str, Any]] = []
         self.statuses: list[dict[str, Any]] = []
         self.away = False
         self.lease_ttl_s = 60.0
@@ -223,6 +224,9 @@ def _handler(control: SmallControl) -> type[BaseHTTPRequestHandler]:
                 status, answer = control.close_leases(body)
             elif path == "/usage":
                 status, answer = control.absorb(body)
+            elif path == "/requests":
+                with control.lock:
+                    control.requests += body["requests"]
             elif path == "/serving/status":
                 with control.lock:
                     control.statuses.append(body)
