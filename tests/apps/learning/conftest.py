@@ -1,9 +1,6 @@
-"""An endpoint that keeps its requests, and requests as a server ships them."""
+"""An endpoint that keeps its requests."""
 
-import base64
 import io
-import json
-import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,13 +14,9 @@ from django.test import Client
 from apps.compute.models import Pool
 from apps.endpoints.services.change_endpoint import change_endpoint
 from apps.endpoints.services.create_endpoint import create_endpoint
-from apps.learning.models import LoggedRequest
-from apps.learning.services.keep_requests import keep_requests
 from apps.ledger.models import Price
 from apps.ledger.services.fill_price_book import fill_price_book
 from apps.registry.models import Model
-from contracts.ids import new_id
-from contracts.request_log import KeptRequest
 from tests.people import give_credit, make_people
 from tests.things import a_dataset_version, a_finished_run, a_model_version
 
@@ -61,30 +54,3 @@ def world(db: None, storage: Any) -> SimpleNamespace:
     bob = Client()
     bob.force_login(people.bob)
     return SimpleNamespace(people=people, data=data, first=first, second=second, endpoint=endpoint, bob=bob)
-
-
-def kept(world: SimpleNamespace, rows: list[dict[str, Any]], said: list[str], **fields: Any) -> KeptRequest:
-    """As a server ships it."""
-    predictions = [{"label": label, "probabilities": {label: 1.0}} for label in said]
-    values: dict[str, Any] = {
-        "id": new_id("req"),
-        "endpoint": world.endpoint.pk,
-        "at_us": int(time.time() * 1e6),
-        "status": 200,
-        "deployment": world.endpoint.deployments.get(retired_at=None, shadow=False).pk,
-        "model_version": world.first.pk,
-        "request_id": "r-1",
-        "key": "key_1",
-        "latency_ms": 1.5,
-        "units": len(rows),
-        "content_type": "application/json",
-        "body": base64.b64encode(json.dumps({"rows": rows}).encode()).decode(),
-        "answer": json.dumps({"predictions": predictions}),
-    }
-    return KeptRequest(**values | fields)
-
-
-def keep(world: SimpleNamespace, mass: float = 3.0, said: str = "a", **fields: Any) -> LoggedRequest:
-    one = kept(world, [{"mass": mass}], [said], **fields)
-    assert keep_requests([one]) == 1
-    return LoggedRequest.objects.get(pk=one.id)

@@ -11,7 +11,7 @@ from apps.learning.services.keep_requests import keep_requests
 from apps.learning.services.measure_drift import measure_drift
 from apps.outbox.models import OutboxMessage
 from apps.webhooks.models import Event
-from tests.apps.learning.conftest import kept
+from tests.apps.learning.keeping import kept
 from tests.people import key_for
 
 EDGES = [float(n) for n in range(0, 101, 5)]

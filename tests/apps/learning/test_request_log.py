@@ -17,7 +17,7 @@ from apps.learning.rules import agree, answers_of_result, in_short, rows_of
 from apps.learning.services.forget_requests import forget_requests
 from apps.learning.services.keep_requests import keep_requests
 from contracts.problems import Problem
-from tests.apps.learning.conftest import keep, kept
+from tests.apps.learning.keeping import keep, kept
 from tests.people import key_for
 from tests.things import a_model_version
 

@@ -24,7 +24,7 @@ from apps.training.models import Candidate, Run
 from apps.webhooks.models import Event
 from contracts.jobs import FAMILIES
 from contracts.problems import Problem
-from tests.apps.learning.conftest import keep
+from tests.apps.learning.keeping import keep
 from tests.things import EVALUATION, a_model_version
 
 pytestmark = pytest.mark.django_db
