@@ -9,7 +9,7 @@ from tests.things import a_dataset_version
 
 pytestmark = pytest.mark.django_db
 COLUMNS = [
-    {"name": "mass", "type": "number"},
+    {"name": "mass", "type": "number", "unique": 90},
     {"name": "seen", "type": "datetime"},
     {"name": "species", "type": "category", "unique": 2},
 ]

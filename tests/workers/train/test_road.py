@@ -64,6 +64,12 @@ def test_the_package_says_how_good_the_model_is_and_that_it_answers_the_same(tmp
     assert {row["label"] for row in report.per_class} == set(report.classes)
     assert report.importance[0]["column"] in ("width", "price")
     assert {"row", "true", "predicted", "confidence", "values"} <= report.examples[0].keys()
+    unseen = report.unseen
+    assert len(unseen["rows"]) == len(set(unseen["rows"])) >= report.rows
+    assert unseen["rows"] == sorted(unseen["rows"], reverse=True)  # what was added last comes first
+    named = [report.classes[int(np.argmax(row))] for row in unseen["answers"]]
+    right = np.mean([one == truth for one, truth in zip(named, unseen["truth"], strict=True)])
+    assert right == pytest.approx(report.metrics["accuracy"], abs=0.15)
     states = [line["state"] for line in lines_of(folder, "progress")]
     assert [state for i, state in enumerate(states) if state not in states[:i]] == [
         "running",
@@ -78,6 +84,7 @@ def test_a_regression_beats_the_mean_by_far(tmp_path: Path) -> None:
     assert result["metrics"]["rmse"] < 0.35 * result["baseline"]["rmse"]
     report = from_wire(EvaluationReport, json.loads((folder / "out/evaluation.json").read_text()))
     assert len(report.residuals["bins"]) == len(report.residuals["counts"]) + 1
+    assert len(report.unseen["answers"]) == len(report.unseen["truth"]) == report.rows
     session = onnxruntime.InferenceSession(str(folder / "out/model.onnx"))
     assert [one.name for one in session.get_outputs()] == ["value"]
 
