@@ -1,6 +1,7 @@
 """Which kept requests are asked for: `status`, `code`, `version`, `labelled`, `text`, as pages and REST take them."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
@@ -9,7 +10,7 @@ from apps.learning.models import LoggedRequest
 GROUPS = {"good": Q(status__lt=300), "refused": Q(status__gte=400, status__lt=500), "failed": Q(status__gte=500)}
 
 
-def filtered(rows: QuerySet[LoggedRequest], asked: Mapping[str, str]) -> QuerySet[LoggedRequest]:
+def filtered(rows: QuerySet[LoggedRequest], asked: Mapping[str, Any]) -> QuerySet[LoggedRequest]:
     """Unknown words are ignored: an old link shows more, not nothing."""
     status, labelled = asked.get("status", ""), asked.get("labelled", "")
     if status in GROUPS:

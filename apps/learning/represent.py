@@ -30,7 +30,9 @@ class RequestAnswer(serializers.Serializer[Any]):
 
 class LabelBody(serializers.Serializer[Any]):
     row = serializers.IntegerField(min_value=0, default=0)
-    label = serializers.CharField(allow_blank=True, help_text="The right answer; empty takes it back")
+    label = serializers.CharField(  # type: ignore[assignment]  # a field of ours, not the serializer's own name
+        allow_blank=True, help_text="The right answer; empty takes it back"
+    )
 
 
 class ReplayBody(serializers.Serializer[Any]):

@@ -80,7 +80,9 @@ def comparison_of(one: Retraining) -> Comparison | None:
             right.append((_top(theirs, said[place]) == truth, _top(ours, answer) == truth))
     if not now:
         return None
-    shares = [sum(column) / len(right) for column in zip(*right, strict=True)] if right else [None, None]
+    shares: list[float | None] = (
+        [sum(column) / len(right) for column in zip(*right, strict=True)] if right else [None, None]
+    )
     return compare(now, new, one.comparison["fresh"], right_now=shares[0], right_new=shares[1])
 
 

@@ -35,7 +35,7 @@ def trim(endpoint: Endpoint) -> int:
     """Delete the oldest beyond the endpoint's bound."""
     with connection.cursor() as cursor:
         cursor.execute(_TRIM, [endpoint.pk, endpoint.log_megabytes * 1_000_000])
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def clear_log(endpoint: Endpoint, *, by: User | ApiKey) -> int:
