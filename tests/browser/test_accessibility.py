@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 MOST_BYTES = 300_000
 OF_A_PERSON = ("/accounts/email/", "/accounts/password/change/", "/accounts/logout/", "/organisations/new", "/no-such")
 OF_A_CODE = "/errors/yours/budget-exceeded"
-_PARTS = ("/live", "/estimate", "/files/", "/image", "/result", ".py", "/pdf", "/json", ".jsonl")  # no pages of their own
+_PARTS = ("/live", "/estimate", "/files/", "/image", "/result", ".py", "/pdf", "/json", ".jsonl")  # no pages
 
 
 @pytest.fixture
