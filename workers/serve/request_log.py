@@ -31,6 +31,7 @@ MOST_WAITING = 4_000  # requests
 MOST_WAITING_BYTES = 16 * 1024 * 1024
 SHIP_S = 1.0
 HEAD_BYTES = 4096
+EXPLAIN = b"/v1/explain/"
 JSON = b"application/json"
 
 
@@ -68,8 +69,10 @@ class RequestLog:
             self._keep(Taken(route, live, body, out, latency_s, units))
 
     def offer(self, route: Route, call: Call, latency_s: float) -> None:
-        """Any answer of the general road, refusals too. Questions about a model are not kept."""
-        if call.method != b"POST" or call.out is None or random.random() >= route.log_share:
+        """Any answer of the general road, refusals too. Questions about a model or about an answer are not kept."""
+        if call.method != b"POST" or call.out is None or call.path.startswith(EXPLAIN):
+            return
+        if random.random() >= route.log_share:
             return
         taken = Taken(route, call.live, call.take_body(), call.out, latency_s, call.units)
         taken.content_type = call.headers.get(b"content-type", JSON)[:100]

@@ -38,6 +38,8 @@ def test_an_endpoint_that_asks_has_its_requests_kept_and_another_has_not(world):
     for _ in range(4):  # from the third on the head is known: both roads
         good = server.predict(key, "kept", row)
     server.predict(key, "private", row)
+    bearer = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    why = server.http.post("/v1/explain/kept", content=json.dumps({"rows": [row]}), headers=bearer)
     bad = server.post(key, "kept", b"{", "application/json")
     server.post(key, "photo", PNG, "image/png")
 
@@ -46,6 +48,7 @@ def test_an_endpoint_that_asks_has_its_requests_kept_and_another_has_not(world):
 
     kept = wait_for(lambda: len(mine()) == 6 and mine(), what="the request log")
     assert good.status_code == 200
+    assert why.status_code == 200
     assert sorted(one["endpoint"] for one in kept) == sorted([asks.id] * 5 + [photo.id])
     by_id = {one["request_id"]: one for one in kept}
     asked = by_id[good.headers["x-request-id"]]
