@@ -70,9 +70,11 @@ def measure(request: OrganisationRequest, organisation: str, endpoint_id: str) -
 def drift_limit(request: OrganisationRequest, organisation: str, endpoint_id: str) -> HttpResponse:
     endpoint = endpoint_or_problem(request.organisation, endpoint_id)
     form = DriftForm(request.POST)
-    if form.is_valid() and form.submit(lambda: set_limit(endpoint, form.cleaned_data["limit"], by=request.user)):
-        messages.success(request, "The limit is set.")
-        return redirect("learning:learning", organisation, endpoint_id)
+    if form.is_valid():
+        limit = form.cleaned_data["limit"]
+        if form.submit(lambda: set_limit(endpoint, limit, by=request.user)):
+            messages.success(request, "The limit is set.")
+            return redirect("learning:learning", organisation, endpoint_id)
     return _page(request, endpoint, drift_form=form)
 
 

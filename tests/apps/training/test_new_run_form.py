@@ -31,8 +31,14 @@ def test_a_form_left_alone_sets_no_option(start):
 
 
 def test_metric_and_split_reach_the_run(start):
-    assert start(metric="f1", split_kind="time", split_column="seen", test_share="30").status_code == 302
-    wanted = {"metric": "f1", "splits": {"kind": "time", "column": "seen", "test_share": 0.3}}
+    fields = {"metric": "f1", "split_kind": "time", "split_column": "seen", "test_share": "30", "search": "on"}
+    assert start(**fields, precision="int8").status_code == 302
+    wanted = {
+        "metric": "f1",
+        "search": True,
+        "precision": "int8",
+        "splits": {"kind": "time", "column": "seen", "test_share": 0.3},
+    }
     assert Run.objects.get().options == wanted
 
 
