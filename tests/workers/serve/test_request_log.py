@@ -9,7 +9,7 @@ from PIL import Image
 
 from contracts.keys import digest_key
 from contracts.request_log import MOST_BODY_BYTES
-from tests.workers.serve import models
+from tests.workers.serve import explained_models, models
 from tests.workers.serve.serving import wait_for
 from tests.workers.serve.small_control import PEPPER
 from workers.serve import request_log
@@ -33,13 +33,14 @@ def test_an_endpoint_that_asks_has_its_requests_kept_and_another_has_not(world):
     asks = control.endpoint(organisation, "kept", models.classifier(), log_share=1.0)
     control.endpoint(organisation, "private", models.classifier())
     photo = control.endpoint(organisation, "photo", models.image_classifier(), log_share=1.0)
+    control.endpoint(organisation, "explained", explained_models.weighted({"a": 2.0, "b": -1.5}), log_share=1.0)
     server.publish()
     row = {"age": 30, "income": 2000, "colour": "red"}
     for _ in range(4):  # from the third on the head is known: both roads
         good = server.predict(key, "kept", row)
     server.predict(key, "private", row)
     bearer = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    why = server.http.post("/v1/explain/kept", content=json.dumps({"rows": [row]}), headers=bearer)
+    why = server.http.post("/v1/explain/explained", content=b'{"rows":[{"a":1,"b":2}]}', headers=bearer)
     bad = server.post(key, "kept", b"{", "application/json")
     server.post(key, "photo", PNG, "image/png")
 
