@@ -185,6 +185,24 @@ class SmallControl:
             self.repeats += len(duplicates)
             return 200, {"cursor": body["offset_to"], "duplicates": duplicates}
 
+    def hear(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Status and answer to what a server posts."""
+        if path == "/nodes/hello":
+            return 200, {"node": "nod_1", "server_time_us": int((time.time() + self.clock_offset_s) * 1e6)}
+        if path == "/leases":
+            return self.lease(body)
+        if path == "/leases/close":
+            return self.close_leases(body)
+        if path == "/usage":
+            return self.absorb(body)
+        with self.lock:
+            if path == "/requests":
+                self.requests += body["requests"]
+            elif path == "/serving/status":
+                self.statuses.append(body)
+                return 204, {}
+        return 200, {}
+
 
 def _handler(control: SmallControl) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
@@ -214,23 +232,7 @@ def _handler(control: SmallControl) -> type[BaseHTTPRequestHandler]:
             body = json.loads(self.rfile.read(length) or b"{}")
             if self._refused():
                 return
-            path = self.path.removeprefix("/internal/v1")
-            status, answer = 200, {}
-            if path == "/nodes/hello":
-                answer = {"node": "nod_1", "server_time_us": int((time.time() + control.clock_offset_s) * 1e6)}
-            elif path == "/leases":
-                status, answer = control.lease(body)
-            elif path == "/leases/close":
-                status, answer = control.close_leases(body)
-            elif path == "/usage":
-                status, answer = control.absorb(body)
-            elif path == "/requests":
-                with control.lock:
-                    control.requests += body["requests"]
-            elif path == "/serving/status":
-                with control.lock:
-                    control.statuses.append(body)
-                status = 204
+            status, answer = control.hear(self.path.removeprefix("/internal/v1"), body)
             self._answer(status, b"" if status == 204 else json.dumps(answer).encode())
 
         def _refused(self) -> bool:
