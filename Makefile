@@ -7,7 +7,7 @@ READY  := $(VENV)/.installed
 PATHS  := PYTHONPATH=platform:.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-fast test-all chaos soak bench-serving bench-serving-install bench-training bench-training-install edge-runtime lint format types lock error-pages samples docs snapshots client-types clean
+.PHONY: help demo up test test-fast test-all chaos soak bench-serving bench-serving-install bench-training bench-training-install edge-runtime lint format types lock error-pages samples docs screenshots snapshots client-types clean
 
 help: ## Print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -24,8 +24,8 @@ test: $(READY) ## The whole default suite, on embedded PostgreSQL and Valkey
 test-fast: $(READY) ## Without tests that train, start the whole stack, kill processes or drive a browser
 	@$(RUN) -m pytest -m "not slow and not chaos and not browser"
 
-test-all: $(READY) ## The suite, then the long kill tests
-	@$(RUN) -m pytest
+test-all: $(READY) ## The suite with every screen in four looks, then the long kill tests
+	@BROWSER=every $(RUN) -m pytest
 	@$(MAKE) chaos
 
 chaos: $(READY) ## Kill, freeze, fill and overload real processes, ten thousand cases of each property of money; prints every promise with its figure
@@ -71,6 +71,9 @@ docs: $(READY) ## Write the manual of docs/ as static HTML to var/docs-site
 
 samples: $(READY) ## Write the made-up sample data sets in examples/ again
 	@$(PATHS) $(RUN) -m scripts.made_up
+
+screenshots: $(READY) ## Every screen with real data, desktop, dark and phone: var/screenshots/index.html (needs Chromium)
+	@$(PATHS) DJANGO_SETTINGS_MODULE=modelyard.settings $(RUN) -m tests.browser.screenshots $(ARGS)
 
 snapshots: $(READY) ## Renew the pictures of the components after a change of style that is meant (needs Chromium)
 	@SNAPSHOTS=renew $(RUN) -m pytest -q tests/browser/test_snapshots.py

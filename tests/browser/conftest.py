@@ -1,13 +1,19 @@
-"""A real Chromium for the journeys through the browser."""
+"""A real Chromium for the journeys through the browser, and an organisation with something in it."""
 
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.chromium import chromium_path, launch_chromium
+from tests.browser.furnish import Furnished, furnish
+from tests.road import Road
+
+if TYPE_CHECKING:
+    from tests.stack import RunningStack
 
 
 @contextlib.contextmanager
@@ -38,3 +44,10 @@ def chromium_beside_django(request: pytest.FixtureRequest) -> Iterator[Browser]:
             return
         with running_chromium() as browser:
             yield browser
+
+
+@pytest.fixture(scope="session")
+def furnished(stack: "RunningStack", tmp_path_factory: pytest.TempPathFactory) -> Furnished:
+    """The penguins' whole road on the shared stack, trained for a few seconds."""
+    road = Road(stack, stack.bootstrap("Polar Institute", "polar@example.com"))
+    return furnish(road, tmp_path_factory.mktemp("furnished"), samples=("penguins",), run_s=10)
