@@ -87,7 +87,7 @@ def test_code_blocks_parse():
             elif language == "python":
                 ast.parse(code, f"{slug}.md")
     assert seen["json"] > 2
-    assert seen["python"] > 4
+    assert seen["python"] > 9
 
 
 @pytest.mark.django_db
