@@ -21,7 +21,7 @@ class Board:
     headline: str = ""
     points: list[dict[str, Any]] = field(default_factory=list)  # quality against speed and size
     energy_source: str = ""
-    curves: list[dict[str, Any]] = field(default_factory=list)  # {"title", "series": {name: [(step, value)]}}
+    curves: list[dict[str, Any]] = field(default_factory=list)  # {"title", "fits", "series": {name: [(step, value)]}}
 
 
 def board_of(run: Run) -> Board:
@@ -75,16 +75,26 @@ def _mark_frontier(points: list[dict[str, Any]], axis: str, *, higher_is_better:
 
 
 def _curves(run: Run) -> list[dict[str, Any]]:
-    """One chart per family; the points name theirs by its place among the run's families."""
+    """One chart per family, of its latest fit; the points name theirs by its place among the run's families."""
     families = list(run.families) or list(FAMILIES.get(run.task, ()))
     charts: dict[int, dict[str, list[tuple[float, float]]]] = {}
+    fits: dict[int, int] = {}
     for point in run.curve:
-        series = charts.setdefault(int(point.get("family", 0)), {})
+        index, step = int(point.get("family", 0)), point.get("step", 0)
+        series = charts.setdefault(index, {})
+        # steps count from the start again in each fit
+        if any(line[-1][0] >= step for name, line in series.items() if name in point):
+            series.clear()
+            fits[index] = fits.get(index, 1) + 1
         for name, value in point.items():
             if name not in _NOT_SERIES and value is not None:
-                series.setdefault(name, []).append((point.get("step", 0), value))
+                series.setdefault(name, []).append((step, value))
     return [
-        {"title": families[index] if index < len(families) else f"family {index}", "series": series}
+        {
+            "title": families[index] if index < len(families) else f"family {index}",
+            "fits": fits.get(index, 1),
+            "series": series,
+        }
         for index, series in sorted(charts.items())
         if any(len(line) > 1 for line in series.values())
     ]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from apps.training.board import board_of
+from apps.training.board import _curves, board_of
 from apps.training.models import Candidate, Run
 from apps.training.representation import shown_candidate
 from apps.training.services.upsert_candidates import upsert_candidates
@@ -76,3 +76,12 @@ def test_a_variant_tells_what_it_loses_and_only_numbers_are_kept(run: Run) -> No
     assert shown["loss"]["change"] == {"log_loss": 0.001}
     assert shown["loss"]["rows"] == 400
     assert shown_candidate(Candidate.objects.get(run=run, family="linear"))["energy_source"] == "estimate"
+
+
+def test_a_chart_of_loss_shows_the_latest_fit_and_never_one_point():
+    run = Run(families=["linear", "boosting"])
+    run.curve = [{"family": 0, "step": 0, "valid_loss": value} for value in (0.2, 0.1)]
+    run.curve += [{"family": 1, "step": step, "valid_loss": 1 / step} for step in (10, 20, 30, 10, 20)]
+    run.curve += [{"family": 1, "step": 20, "train_loss": 0.01}, {"family": 1, "step": 30, "train_loss": 0.005}]
+    series = {"valid_loss": [(10, 0.1), (20, 0.05)], "train_loss": [(20, 0.01), (30, 0.005)]}
+    assert _curves(run) == [{"title": "boosting", "fits": 2, "series": series}]
