@@ -7,7 +7,7 @@ READY  := $(VENV)/.installed
 PATHS  := PYTHONPATH=platform:.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-fast test-all chaos soak bench-serving bench-serving-install bench-training bench-training-install edge-runtime lint format types lock error-pages samples docs screenshots snapshots client-types clean
+.PHONY: help demo up test test-fast test-all chaos soak bench-serving bench-serving-install bench-training bench-training-install edge-runtime stripe-peer-install parity-node lint format types lock error-pages samples docs screenshots snapshots client-types clean
 
 help: ## Print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -45,6 +45,9 @@ bench-training: $(READY) ## Trained models beside AutoML tools; MODELYARD_BENCH_
 
 bench-training-install: $(READY) ## The AutoML tools, each in its own environment under ~/.cache/modelyard-bench
 	@$(PATHS) $(RUN) -m benchmarks.training.install $(ARGS)
+
+stripe-peer-install: $(READY) ## localstripe, a second stand-in for Stripe, in an environment under ~/.cache/modelyard-bench
+	@$(PATHS) $(RUN) -m tests.doubles.install $(ARGS)
 
 parity-node: $(READY) ## Fetch ONNX Runtime for Node (npm, pinned) and compare its answers with Python's on every kind of model
 	@sh scripts/install_node_runtime.sh

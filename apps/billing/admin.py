@@ -21,11 +21,17 @@ from apps.billing.models import (
     PromoCode,
     ReconcileRun,
     StripeCustomer,
+    StripeDocument,
+    StripeObject,
     StripePush,
+    StripeSettlement,
+    StripeSubscription,
     Subscription,
     TopUp,
     WebhookEvent,
 )
+from apps.billing.services.cancel_push import cancel_push
+from apps.billing.services.close_account import close_account, open_account_again
 from apps.billing.services.grant_by_operator import ask_for_credit, decide_credit
 from apps.billing.services.receive_webhook import apply_event
 from apps.billing.services.resolve_frozen import resolve_frozen
@@ -148,6 +154,17 @@ class SubscriptionAdmin(ReadOnly, ModelAdmin):
     list_display = ["organisation", "plan", "state", "renews_at", "next_plan", "past_due_since"]
     list_filter = ["state", "plan__name"]
     search_fields = ["organisation__slug"]
+    actions = ["close", "open_again"]
+
+    @admin.action(description="Close the chosen accounts; the rest of the fee comes back", permissions=["view"])
+    def close(self, request: HttpRequest, rows: QuerySet[Subscription]) -> None:
+        for row in rows:
+            _told(request, lambda: close_account(row.organisation, by=request.user))  # type: ignore[arg-type]  # noqa: B023
+
+    @admin.action(description="Open the chosen accounts again", permissions=["view"])
+    def open_again(self, request: HttpRequest, rows: QuerySet[Subscription]) -> None:
+        for row in rows:
+            _told(request, lambda: open_account_again(row.organisation, by=request.user))  # type: ignore[arg-type]  # noqa: B023
 
 
 @admin.register(TopUp)
@@ -184,16 +201,62 @@ class StripePushAdmin(ReadOnly, ModelAdmin):
     list_display = ["identifier", "organisation", "meter", "hour", "sequence", "amount_micros", "state", "last_error"]
     list_filter = ["state", "meter"]
     search_fields = ["identifier", "organisation__slug"]
-    actions = ["compare"]
+    actions = ["compare", "take_back"]
 
     @admin.action(description="Compare frozen pushes with Stripe's own sums now", permissions=["view"])
     def compare(self, request: HttpRequest, pushes: QuerySet[StripePush]) -> None:
-        try:
-            settled = resolve_frozen()
-        except stripe.StripeError as error:
-            messages.error(request, f"Stripe does not answer: {error}")
-            return
-        messages.success(request, f"{settled} pushes are confirmed by Stripe's sums.")
+        settled = resolve_frozen()
+        left = StripePush.objects.filter(state="frozen").count()
+        _audited(request, "stripe.compare", "", {"settled": settled})
+        messages.success(request, f"{settled} hours are settled by Stripe's sums; {left} pushes are still frozen.")
+
+    @admin.action(description="Take back at Stripe (within a day); what is due is told anew", permissions=["view"])
+    def take_back(self, request: HttpRequest, pushes: QuerySet[StripePush]) -> None:
+        done = 0
+        for push in pushes:
+            try:
+                done += cancel_push(push, by=request.user)  # type: ignore[arg-type]
+            except Problem as problem:
+                messages.error(request, f"{push}: {problem.detail}")
+        messages.success(request, f"{done} of {len(pushes)} taken back.")
+
+
+@admin.register(StripeSettlement)
+class StripeSettlementAdmin(ReadOnly, ModelAdmin):
+    """What became of frozen pushes, without anybody's help."""
+
+    list_display = [
+        "at",
+        "organisation",
+        "meter",
+        "hour",
+        "counted_micros",
+        "confirmed_micros",
+        "frozen_micros",
+        "outcome",
+    ]
+    list_filter = ["outcome", "meter"]
+    search_fields = ["organisation__slug"]
+    ordering = ["-at"]
+
+
+@admin.register(StripeSubscription)
+class StripeSubscriptionAdmin(ReadOnly, ModelAdmin):
+    list_display = ["organisation", "stripe_id", "told", "told_at", "last_error"]
+    search_fields = ["organisation__slug", "stripe_id"]
+
+
+@admin.register(StripeDocument)
+class StripeDocumentAdmin(ReadOnly, ModelAdmin):
+    list_display = ["organisation", "invoice", "note", "amount_minor", "currency", "state", "stripe_id", "last_error"]
+    list_filter = ["state", "currency"]
+    search_fields = ["organisation__slug", "stripe_id", "invoice__number", "note__number"]
+
+
+@admin.register(StripeObject)
+class StripeObjectAdmin(ReadOnly, ModelAdmin):
+    list_display = ["key", "stripe_id", "made_at"]
+    search_fields = ["key", "stripe_id"]
 
 
 @admin.register(WebhookEvent)

@@ -6,8 +6,11 @@ from datetime import datetime
 
 from apps.ledger.currencies import micros_per_minor, minor_digits
 
+# What comes of comparing pushes without an answer with Stripe's sum of their hour.
+CONFIRMED, SENT_AGAIN, CORRECTED, TOO_OLD = "confirmed", "sent again", "corrected", "too old"
 ALERT_STEPS = (50, 75, 90, 100)  # per cent of a budget
 RETRY_WINDOW_S = 20 * 3600  # Stripe recognises an identifier for at least 24 h; beyond 20 h we no longer trust it
+CANCEL_WINDOW_S = 23 * 3600  # Stripe takes an event back within 24 h of its receipt
 OLDEST_TIMESTAMP_S = 34 * 86_400  # Stripe refuses meter events older than 35 days
 WEBHOOK_TOLERANCE_S = 300  # both ways; the SDK itself accepts timestamps in the future
 
@@ -46,6 +49,25 @@ def push_identifier(organisation: str, meter: str, hour: datetime, sequence: int
     """Return the name of one delta, the same on every retry, so that Stripe counts it once."""
     text = f"{organisation}|{meter}|{hour.isoformat()}|{sequence}"
     return f"my1-{hashlib.sha256(text.encode()).hexdigest()[:40]}"
+
+
+def frozen_outcome(*, counted: int, known: int, frozen: int, is_too_old: bool) -> str:
+    """Say what became of pushes of `frozen` micros, when Stripe has `counted` and `known` are surely in that."""
+    if counted == known + frozen:
+        return CONFIRMED
+    if is_too_old:
+        return TOO_OLD
+    return SENT_AGAIN if counted == known else CORRECTED
+
+
+def note_minor(*, before_micros: int, micros: int, left_minor: int, currency: str) -> int:
+    """Return the minor units of one of several credit notes, so that together they are the rounded sum of all.
+
+    `before_micros`: of the earlier notes over the same month; `left_minor`: what is left of the invoice at Stripe.
+    """
+    upto, _ = round_half_even(before_micros + micros, currency)
+    told, _ = round_half_even(before_micros, currency)
+    return max(0, min(upto - told, left_minor))
 
 
 def is_webhook_time_right(timestamp_s: int, now_s: float) -> bool:

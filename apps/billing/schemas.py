@@ -25,7 +25,7 @@ class PlanAnswer(Answer):
 class SubscriptionAnswer(Answer):
     object = serializers.CharField()
     plan = PlanAnswer()
-    state = serializers.ChoiceField(["active", "trialing", "past_due", "suspended"])
+    state = serializers.ChoiceField(["active", "trialing", "past_due", "suspended", "closed"])
     renews_at = serializers.DateTimeField()
     trial_ends_at = serializers.DateTimeField(allow_null=True)
     next_plan = serializers.CharField(allow_null=True)

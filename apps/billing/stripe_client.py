@@ -7,17 +7,16 @@ from django.conf import settings
 
 from contracts.problems import Problem
 
-TIMEOUT_S = 10  # a checkout page waits for it; pushes and webhooks come again by themselves
-
 
 def stripe_client() -> stripe.StripeClient:
     base = settings.STRIPE_API_BASE if settings.IS_STRIPE_DOUBLE else ""
-    return _client(settings.STRIPE_SECRET_KEY, base)
+    return _client(settings.STRIPE_SECRET_KEY, base, settings.STRIPE_TIMEOUT_S)
 
 
 @lru_cache(maxsize=4)
-def _client(key: str, base: str) -> stripe.StripeClient:
-    http_client = stripe.HTTPXClient(timeout=TIMEOUT_S, allow_sync_methods=True)
+def _client(key: str, base: str, timeout_s: float) -> stripe.StripeClient:
+    """A checkout page waits for it; pushes and webhooks come again by themselves."""
+    http_client = stripe.HTTPXClient(timeout=timeout_s, allow_sync_methods=True)
     if not base:
         return stripe.StripeClient(key, http_client=http_client, max_network_retries=1)
     return stripe.StripeClient(

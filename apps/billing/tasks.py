@@ -4,7 +4,18 @@ from typing import Any
 
 from celery import shared_task
 
-from apps.billing.services import close_period, resolve_frozen, roll_budgets, run_auto_top_ups, settle_payment, true_up
+from apps.billing.services import (
+    cancel_push,
+    close_period,
+    mirror_customers,
+    mirror_subscriptions,
+    resolve_frozen,
+    roll_budgets,
+    run_auto_top_ups,
+    settle_payment,
+    tell_documents,
+    true_up,
+)
 from apps.billing.services import push_usage as pushing
 from apps.billing.services import reconcile as reconciling
 from apps.billing.services import renew_subscriptions as renewing
@@ -19,8 +30,18 @@ def roll_budget_periods() -> None:
 
 @shared_task
 def push_usage() -> None:
+    """Usage, then what of it needs a second look: taken back, or settled by Stripe's sums."""
     pushing.push_usage()
+    cancel_push.go_on_cancelling()
     resolve_frozen.resolve_frozen()
+
+
+@shared_task
+def mirror_at_stripe() -> None:
+    """Billing details, subscriptions, invoices and credit notes as Stripe should have them."""
+    mirror_customers.mirror_customers()
+    mirror_subscriptions.mirror_subscriptions()
+    tell_documents.tell_documents()
 
 
 @shared_task

@@ -9,6 +9,7 @@ urlpatterns = [
     path("billing", overview.overview, name="overview"),
     path("billing/plan", plans.plan, name="plan"),
     path("billing/plan/change", plans.change, name="plan-change"),
+    path("billing/close", plans.close, name="close"),
     path("billing/credit", overview.credit, name="credit"),
     path("billing/code", top_ups.redeem, name="redeem"),
     path("billing/auto-top-up", top_ups.automatic, name="auto-top-up"),

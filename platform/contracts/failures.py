@@ -228,6 +228,7 @@ _ALL = [
     # data plane
     Failure("yours:rate-limited", "Too many requests", "Wait the seconds named in Retry-After."),
     Failure("yours:budget-exhausted", "The budget is used up", "Raise the budget, or wait until it resets."),
+    Failure("yours:account-closed", "The account is closed", "Write to us to open it again."),
     Failure("yours:suspended", "The organisation is suspended", "Settle the open invoice, or contact support."),
     Failure("yours:endpoint-unknown", "There is no such endpoint", "Check the name and that the key may use it."),
     Failure("yours:endpoint-paused", "The endpoint is paused", "Resume it on its page."),

@@ -178,6 +178,7 @@ CELERY_BEAT_SCHEDULE = {  # seconds; every task may run twice or late without ha
     "close-abandoned-leases": {"task": "apps.metering.tasks.close_abandoned_leases", "schedule": 30.0},
     "roll-budget-periods": {"task": "apps.billing.tasks.roll_budget_periods", "schedule": 60.0},
     "push-usage-to-stripe": {"task": "apps.billing.tasks.push_usage", "schedule": 300.0},
+    "mirror-at-stripe": {"task": "apps.billing.tasks.mirror_at_stripe", "schedule": 60.0},
     "deliver-webhooks": {"task": "apps.webhooks.tasks.deliver", "schedule": 5.0},
     "forget-old-deliveries": {"task": "apps.webhooks.tasks.forget_old", "schedule": 86_400.0},
     "renew-subscriptions": {"task": "apps.billing.tasks.renew_subscriptions", "schedule": 60.0},
@@ -280,7 +281,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "ENUM_NAME_OVERRIDES": {  # fields of one name with words of their own
-        "SubscriptionState": ["active", "trialing", "past_due", "suspended"],
+        "SubscriptionState": ["active", "trialing", "past_due", "suspended", "closed"],
         "InvoiceState": ["draft", "closed", "void"],
         "TopUpState": ["pending", "paid", "expired", "failed"],
         "WebhookState": ["active", "failing", "disabled"],
@@ -308,7 +309,8 @@ WEBHOOK_ALLOWED_HOSTS = [host for host in text("WEBHOOK_ALLOWED_HOSTS", default=
 STRIPE_SECRET_KEY = secret("STRIPE_SECRET_KEY", default="sk_test_double")
 STRIPE_WEBHOOK_SECRET = secret("STRIPE_WEBHOOK_SECRET", default="whsec_double")
 STRIPE_API_BASE = text("STRIPE_API_BASE", default=f"http://127.0.0.1:{integer('STRIPE_DOUBLE_PORT', default=8420)}")
-STRIPE_METER_EVENT_NAME = text("STRIPE_METER_EVENT_NAME", default="modelyard_usage")
+STRIPE_METER_EVENT_NAME = text("STRIPE_METER_EVENT_NAME", default="modelyard")  # with the meter's name behind it
+STRIPE_TIMEOUT_S = integer("STRIPE_TIMEOUT_S", default=10, minimum=1)
 IS_STRIPE_DOUBLE = STRIPE_SECRET_KEY == "sk_test_double"
 
 # --- money ----------------------------------------------------------------------------------------------------------

@@ -177,6 +177,7 @@ PAGES: dict[str, Actions] = {
     "webhooks/<str:webhook_id>/": {"GET": "admin"},
     "webhooks/<str:webhook_id>/<slug:verb>": ADMIN_POST,
     "webhooks/<str:webhook_id>/deliveries/<str:delivery_id>/redeliver": ADMIN_POST,
+    "billing/close": {"POST": "own"},
     "billing/credit": READ,
     "billing/code": {"POST": "billing"},
     "billing/auto-top-up": {"GET": "billing", "POST": "billing"},

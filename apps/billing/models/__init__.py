@@ -4,7 +4,15 @@ from apps.billing.models.credit import AutoTopUp, CreditRequest, PromoCode, Prom
 from apps.billing.models.invoices import BillingProfile, CreditNote, Invoice, InvoiceLine
 from apps.billing.models.operations import Correction, ReconcileRun
 from apps.billing.models.plans import Plan, Subscription
-from apps.billing.models.stripe import StripeCustomer, StripePush, WebhookEvent
+from apps.billing.models.stripe import (
+    StripeCustomer,
+    StripeDocument,
+    StripeObject,
+    StripePush,
+    StripeSettlement,
+    StripeSubscription,
+    WebhookEvent,
+)
 
 __all__ = [
     "AutoTopUp",
@@ -19,7 +27,11 @@ __all__ = [
     "PromoRedemption",
     "ReconcileRun",
     "StripeCustomer",
+    "StripeDocument",
+    "StripeObject",
     "StripePush",
+    "StripeSettlement",
+    "StripeSubscription",
     "Subscription",
     "TopUp",
     "WebhookEvent",

@@ -44,7 +44,7 @@ class Plan(models.Model):
 
 
 class Subscription(models.Model):
-    """An organisation's plan: trialing | active | past_due | suspended."""
+    """An organisation's plan: trialing | active | past_due | suspended | closed."""
 
     organisation = models.OneToOneField(
         Organisation, on_delete=models.CASCADE, primary_key=True, related_name="subscription"

@@ -35,6 +35,8 @@ def change_plan(
     """Return what was done. Problem yours:limit-reached (too much in use), yours:no-credit, yours:state."""
     moment = now or timezone.now()
     Subscription.objects.select_for_update(of=("self",)).filter(pk=organisation.pk).first()
+    if Subscription.objects.filter(pk=organisation.pk, state="closed").exists():
+        raise Problem("yours:account-closed")
     quote = quote_plan(organisation, name, when=when, now=moment, by_operator=by_operator)
     if quote.objections:
         raise Problem("yours:limit-reached", " ".join(quote.objections))

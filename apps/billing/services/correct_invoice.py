@@ -39,7 +39,8 @@ def credit_invoice(
     locked = _locked(invoice)
     if locked.voided_at is not None:
         raise Problem("yours:state", f"{locked.number} is void.")
-    given = sum(locked.credit_notes.filter(is_void=False).values_list("amount_micros", flat=True))
+    of_month = CreditNote.objects.of(locked.organisation).filter(invoice__period_start=locked.period_start)
+    given = sum(of_month.filter(is_void=False).values_list("amount_micros", flat=True))  # over any edition
     if not 0 < amount_micros <= locked.total_micros - given:
         left = max(0, locked.total_micros - given)
         message = f"must be 1 to {left} micros, what is left of {locked.number}"

@@ -1,20 +1,20 @@
 """Tells Stripe what was used: one meter event per organisation, meter and closed hour, and deltas for what came later.
 
-A delta is a row before it is a request, with an identifier that never changes: however often it is sent, Stripe counts
-it once. Stripe keeps identifiers for at least 24 hours, so after 20 hours without an answer a push is frozen and
-`resolve_frozen` compares with Stripe's own sums instead of sending again.
+Each of our meters is one of Stripe's, counting micros. A delta is a row before it is a request, with an identifier that
+never changes: however often it is sent, Stripe counts it once. Stripe keeps identifiers for at least 24 hours, so after
+20 hours without an answer a push is frozen and `resolve_frozen` compares with Stripe's own sums instead of sending it.
 """
 
 import logging
 from datetime import datetime, timedelta
 
 import stripe
-from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.billing.models import StripePush
 from apps.billing.rules import OLDEST_TIMESTAMP_S, RETRY_WINDOW_S, push_identifier
+from apps.billing.services.ensure_catalogue import ensure_meter, event_name
 from apps.billing.services.ensure_customer import ensure_customer
 from apps.billing.stripe_client import stripe_client
 
@@ -33,8 +33,9 @@ WITH used AS (
     WHERE recorded_at <= %(counted_to)s AND CASE WHEN late THEN recorded_at ELSE occurred_at END >= %(since)s
     GROUP BY 1, 2, 3
 ), told AS (
-    SELECT organisation_id, meter, hour, sum(units) AS units, sum(amount_micros) AS amount_micros,
-           max(sequence) AS sequence
+    SELECT organisation_id, meter, hour, max(sequence) AS sequence,
+           sum(units) FILTER (WHERE state NOT IN ('cancelled', 'lost')) AS units,
+           sum(amount_micros) FILTER (WHERE state NOT IN ('cancelled', 'lost')) AS amount_micros
     FROM billing_stripepush WHERE hour >= %(since)s GROUP BY 1, 2, 3
 )
 SELECT used.organisation_id, used.meter, used.hour, used.units - coalesce(told.units, 0),
@@ -88,9 +89,10 @@ def _send(push: StripePush, now: datetime) -> bool:
         claimed.update(state="sent", first_tried_at=now)
     try:
         customer = ensure_customer(push.organisation)
+        ensure_meter(push.meter)
         stripe_client().v1.billing.meter_events.create(
             params={
-                "event_name": settings.STRIPE_METER_EVENT_NAME,
+                "event_name": event_name(push.meter),
                 "identifier": push.identifier,
                 "payload": {"stripe_customer_id": customer.stripe_id, "value": str(push.amount_micros)},
                 "timestamp": int(push.hour.timestamp()),

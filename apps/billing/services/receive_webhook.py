@@ -19,6 +19,8 @@ from django.utils import timezone
 
 from apps.billing.models import WebhookEvent
 from apps.billing.rules import is_webhook_time_right
+from apps.billing.services.mirror_subscriptions import forget_changed_copy
+from apps.billing.services.resolve_frozen import doubt_recent_pushes
 from apps.billing.services.settle_payment import settle_dispute, settle_intent
 from apps.billing.services.settle_top_up import settle_top_up
 from apps.billing.stripe_client import is_live, stripe_client
@@ -48,9 +50,14 @@ def _dispute(name: str) -> Any:
     return stripe_client().v1.disputes.retrieve(name)
 
 
+def _subscription(name: str) -> Any:
+    return stripe_client().v1.subscriptions.retrieve(name)
+
+
 _CHECKOUT = Handler(_session, settle_top_up)
 _INTENT = Handler(_intent, settle_intent)
 _DISPUTE = Handler(_dispute, settle_dispute)
+_SUBSCRIPTION = Handler(_subscription, forget_changed_copy)
 _HANDLERS = {
     "checkout.session.completed": _CHECKOUT,
     "checkout.session.async_payment_succeeded": _CHECKOUT,
@@ -58,6 +65,8 @@ _HANDLERS = {
     "checkout.session.expired": _CHECKOUT,
     "payment_intent.succeeded": _INTENT,
     "charge.dispute.created": _DISPUTE,
+    "customer.subscription.deleted": _SUBSCRIPTION,
+    "customer.subscription.updated": _SUBSCRIPTION,
 }
 _METER_ERRORS = {"v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_found"}
 
@@ -90,7 +99,7 @@ def _apply(event: dict[str, Any]) -> bool:
     kind = event["type"]
     if kind in _METER_ERRORS:
         log.error("Stripe could not use meter events: %s", json.dumps(event.get("data"))[:2000])
-        return _remember(event)
+        return _doubt(event)
     settle = _HANDLERS.get(kind)
     if settle is None:
         return False
@@ -107,7 +116,7 @@ def _verified(payload: bytes, signature: str, now_s: float) -> dict[str, Any]:
         stripe.WebhookSignature.verify_header(text, signature, settings.STRIPE_WEBHOOK_SECRET, tolerance=None)
         event = json.loads(text)
         sent_at = int(dict(part.split("=", 1) for part in signature.split(","))["t"])
-        event["id"], event["type"], event["data"]["object"]
+        event["id"], event["type"] in _METER_ERRORS or event["data"]["object"]  # thin events carry no object
     except (stripe.SignatureVerificationError, ValueError, KeyError, TypeError) as error:
         raise Problem("yours:invalid", f"This is no webhook signed for us: {error}", status=400) from error
     if not is_webhook_time_right(sent_at, now_s):
@@ -117,6 +126,7 @@ def _verified(payload: bytes, signature: str, now_s: float) -> dict[str, Any]:
     return dict(event)
 
 
-def _remember(event: dict[str, Any]) -> bool:
+def _doubt(event: dict[str, Any]) -> bool:
+    """Once per event: what Stripe confirmed lately is compared with its sums."""
     with transaction.atomic():
-        return receive_once("stripe", event["id"], event)
+        return receive_once("stripe", event["id"], event) and doubt_recent_pushes() > 0

@@ -112,12 +112,29 @@ _CHECKS = {
             WHERE x.organisation_id = o.id AND e.account = 'funding:stripe')
         FROM accounts_organisation o""",
     "stripe: what was pushed for an hour is its usage": """
-        SELECT s.organisation_id || ' ' || s.meter || ' ' || s.hour, sum(s.amount_micros),
+        SELECT s.organisation_id || ' ' || s.meter || ' ' || s.hour,
+          coalesce(sum(s.amount_micros) FILTER (WHERE s.state NOT IN ('cancelled', 'lost')), 0),
           (SELECT coalesce(sum(u.amount_micros), 0) FROM metering_usageevent u
             WHERE u.organisation_id = s.organisation_id AND u.meter = s.meter
             AND date_trunc('hour', CASE WHEN u.late THEN u.recorded_at ELSE u.occurred_at END, 'UTC') = s.hour
             AND u.recorded_at <= max(s.counted_to))
         FROM billing_stripepush s GROUP BY s.organisation_id, s.meter, s.hour""",
+    "stripe: invoices less credit notes there are the invoices here": """
+        WITH note AS (
+          SELECT n.*, d.amount_minor FROM billing_creditnote n JOIN billing_stripedocument d ON d.note_id = n.id
+        ), standing AS (
+          SELECT i.* FROM billing_invoice i JOIN billing_stripedocument d ON d.invoice_id = i.id
+          WHERE NOT EXISTS (SELECT FROM note WHERE note.invoice_id = i.id AND note.is_void)
+        )
+        SELECT d.organisation_id,
+          sum(CASE WHEN d.note_id IS NULL THEN d.amount_minor ELSE -d.amount_minor END),
+          (SELECT coalesce(sum(greatest(i.total_minor, 0)), 0) FROM standing i
+            WHERE i.organisation_id = d.organisation_id)
+          - (SELECT coalesce(sum(n.amount_minor), 0) FROM note n
+            WHERE n.organisation_id = d.organisation_id AND NOT n.is_void AND NOT EXISTS (
+              SELECT FROM standing i JOIN billing_invoiceline l ON l.invoice_id = i.id
+              WHERE l.meter = 'goodwill' AND l.price = n.id))
+        FROM billing_stripedocument d GROUP BY d.organisation_id""",
 }
 
 

@@ -33,7 +33,8 @@ def renew_subscriptions(*, now: datetime | None = None) -> int:
     """Renew what is due, month after month until it is up to date; return how many months were begun."""
     moment = now or timezone.now()
     begun = 0
-    for pk in Subscription.objects.filter(renews_at__lte=moment).values_list("pk", flat=True):
+    due = Subscription.objects.filter(renews_at__lte=moment).exclude(state="closed")
+    for pk in due.values_list("pk", flat=True):
         try:
             while _renew(pk, moment):
                 begun += 1
@@ -45,7 +46,7 @@ def renew_subscriptions(*, now: datetime | None = None) -> int:
 @transaction.atomic
 def _renew(pk: str, now: datetime) -> bool:
     row = Subscription.objects.select_for_update(of=("self",)).select_related("organisation", "plan").get(pk=pk)
-    if row.renews_at > now:
+    if row.renews_at > now or row.state == "closed":
         return False
     begins_at = row.renews_at if row.state != "suspended" else now
     plan = _plan_of(row, begins_at)

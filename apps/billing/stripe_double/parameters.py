@@ -3,6 +3,7 @@
 import sys
 import types
 import typing
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import typing_extensions
@@ -95,4 +96,12 @@ def _number(text: str, at: str) -> float:
         raise WrongParameter(f"Invalid decimal: {text[:60]}", at, "parameter_invalid_decimal") from None
 
 
-_PLAIN: dict[Any, Any] = {int: _integer, bool: _boolean, float: _number, str: lambda text, at: text}
+def _decimal(text: str, at: str) -> str:
+    """Exact, and as text: that is how Stripe answers with it."""
+    try:
+        return format(Decimal(text).normalize(), "f")
+    except InvalidOperation:
+        raise WrongParameter(f"Invalid decimal: {text[:60]}", at, "parameter_invalid_decimal") from None
+
+
+_PLAIN: dict[Any, Any] = {int: _integer, Decimal: _decimal, bool: _boolean, float: _number, str: lambda text, at: text}

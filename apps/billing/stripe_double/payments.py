@@ -5,21 +5,17 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from stripe.params import PaymentIntentCreateParams, RefundCreateParams
+from stripe.params import PaymentIntentCreateParams, RefundCreateParams, RefundListParams
 from stripe.params.billing_portal import SessionCreateParams
 
 from apps.billing.stripe_double.parameters import WrongParameter, checked
-from apps.billing.stripe_double.store import Store, new_stripe_id, shaped
+from apps.billing.stripe_double.store import Store, listed, new_stripe_id, shaped
 
 Answer = dict[str, Any]
 
 
 class Declined(Exception):
     """Becomes Stripe's 402 card_error."""
-
-
-class Missing(Exception):
-    """Becomes Stripe's 404 resource_missing."""
 
 
 def save_method(store: Store, session: Answer, *, declines: bool) -> None:
@@ -70,7 +66,7 @@ def create_intent(store: Store, given: Answer, base: str) -> Answer:
         raise WrongParameter(
             "The double knows confirm=true with off_session=true only.", "confirm", "parameter_invalid"
         )
-    method = _found(store, "method", values.get("payment_method", ""))
+    method = store.found("method", values.get("payment_method", ""))
     if method["customer"] != values.get("customer"):
         message = "The PaymentMethod does not belong to the Customer."
         raise WrongParameter(message, "payment_method", "payment_method_customer_mismatch")
@@ -89,20 +85,20 @@ def create_intent(store: Store, given: Answer, base: str) -> Answer:
 
 
 def get_intent(store: Store, given: Answer, base: str, name: str) -> Answer:
-    return _found(store, "intent", name)
+    return store.found("intent", name)
 
 
 def get_setup(store: Store, given: Answer, base: str, name: str) -> Answer:
-    return _found(store, "setup", name)
+    return store.found("setup", name)
 
 
 def get_dispute(store: Store, given: Answer, base: str, name: str) -> Answer:
-    return _found(store, "dispute", name)
+    return store.found("dispute", name)
 
 
 def create_refund(store: Store, given: Answer, base: str) -> Answer:
     values = checked(RefundCreateParams, given)
-    intent = _found(store, "intent", values.get("payment_intent", ""))
+    intent = store.found("intent", values.get("payment_intent", ""))
     back = [one for one in store.objects["refund"].values() if one["payment_intent"] == intent["id"]]
     left = intent["amount_received"] - sum(one["amount"] for one in back)
     amount = values.get("amount", left)
@@ -122,9 +118,16 @@ def create_refund(store: Store, given: Answer, base: str) -> Answer:
     return refund
 
 
+def list_refunds(store: Store, given: Answer, base: str) -> Answer:
+    values = checked(RefundListParams, given)
+    wanted = values.get("payment_intent")
+    rows = [one for one in store.objects["refund"].values() if wanted in (None, one["payment_intent"])]
+    return listed("/v1/refunds", rows)
+
+
 def make_dispute(store: Store, intent_id: str) -> Answer:
     """What a bank does: for tests and people who try it out."""
-    intent = _found(store, "intent", intent_id)
+    intent = store.found("intent", intent_id)
     dispute = shaped(
         "dispute",
         id=new_stripe_id("du"),
@@ -141,7 +144,7 @@ def make_dispute(store: Store, intent_id: str) -> Answer:
 
 def create_portal(store: Store, given: Answer, base: str) -> Answer:
     values = checked(SessionCreateParams, given)
-    _found(store, "customer", values.get("customer", ""))
+    store.found("customer", values.get("customer", ""))
     name = new_stripe_id("bps")
     session = shaped(
         "billing_portal.session",
@@ -161,12 +164,7 @@ ROUTES: list[tuple[str, re.Pattern[str], Callable[..., Answer]]] = [
     ("GET", re.compile(r"/v1/payment_intents/(\w+)"), get_intent),
     ("GET", re.compile(r"/v1/setup_intents/(\w+)"), get_setup),
     ("POST", re.compile(r"/v1/refunds"), create_refund),
+    ("GET", re.compile(r"/v1/refunds"), list_refunds),
     ("GET", re.compile(r"/v1/disputes/(\w+)"), get_dispute),
     ("POST", re.compile(r"/v1/billing_portal/sessions"), create_portal),
 ]
-
-
-def _found(store: Store, kind: str, wanted: str) -> Answer:
-    if wanted not in store.objects[kind]:
-        raise Missing(f"No such {kind}: '{wanted}'")
-    return store.objects[kind][wanted]

@@ -1,24 +1,22 @@
-"""The double's resources: what each call does and answers, in Stripe's shapes."""
+"""The double's customers with their tax numbers, and its Checkout sessions, in Stripe's shapes."""
 
 import re
 import time
 from collections.abc import Callable
 from typing import Any
 
-from stripe.params import CustomerCreateParams
-from stripe.params.billing import MeterEventCreateParams, MeterListEventSummariesParams, MeterListParams
+from stripe.params import (
+    CustomerCreateParams,
+    CustomerTaxIdCreateParams,
+    CustomerTaxIdListParams,
+    CustomerUpdateParams,
+)
 from stripe.params.checkout import SessionCreateParams, SessionExpireParams
 
 from apps.billing.stripe_double.parameters import WrongParameter, checked
-from apps.billing.stripe_double.store import Store, new_stripe_id, shaped
+from apps.billing.stripe_double.store import Store, listed, new_stripe_id, shaped
 
-OLDEST_S = 35 * 86_400
-NEWEST_S = 300
 Answer = dict[str, Any]
-
-
-class NotThere(Exception):
-    """Becomes Stripe's 404 resource_missing."""
 
 
 def create_customer(store: Store, given: Answer, base: str) -> Answer:
@@ -30,14 +28,61 @@ def create_customer(store: Store, given: Answer, base: str) -> Answer:
         livemode=False,
         name=values.get("name"),
         email=values.get("email"),
+        address=None,
         metadata=values.get("metadata", {}),
     )
-    store.objects["customer"][customer["id"]] = customer
+    return store.keep("customer", customer)
+
+
+_PLAIN_FIELDS = ("name", "email", "description", "phone", "tax_exempt")
+
+
+def update_customer(store: Store, given: Answer, base: str, customer_id: str) -> Answer:
+    values = checked(CustomerUpdateParams, given)
+    customer = store.found("customer", customer_id)
+    customer.update({name: values[name] or None for name in _PLAIN_FIELDS if name in values})
+    if "address" in values:
+        empty = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
+        customer["address"] = {**empty, **values["address"]} if values["address"] else None
+    customer["metadata"] |= values.get("metadata") or {}
     return customer
 
 
+def create_tax_id(store: Store, given: Answer, base: str, customer_id: str) -> Answer:
+    values = checked(CustomerTaxIdCreateParams, given)
+    store.found("customer", customer_id)
+    if values["type"] == "eu_vat" and not re.fullmatch(r"[A-Z]{2}[0-9A-Z+*.]{2,12}", values["value"]):
+        raise WrongParameter("Invalid value for eu_vat.", "value", "tax_id_invalid")
+    made = shaped(
+        "tax_id",
+        id=new_stripe_id("txi"),
+        created=int(time.time()),
+        customer=customer_id,
+        country=values["value"][:2] if values["type"] == "eu_vat" else None,
+        owner={"type": "customer", "customer": customer_id, "customer_account": None},
+        livemode=False,
+        type=values["type"],
+        value=values["value"],
+    )
+    return store.keep("tax_id", made)
+
+
+def list_tax_ids(store: Store, given: Answer, base: str, customer_id: str) -> Answer:
+    checked(CustomerTaxIdListParams, given)
+    store.found("customer", customer_id)
+    mine = [one for one in store.objects["tax_id"].values() if one["customer"] == customer_id]
+    return listed(f"/v1/customers/{customer_id}/tax_ids", mine)
+
+
+def delete_tax_id(store: Store, given: Answer, base: str, customer_id: str, tax_id: str) -> Answer:
+    if store.found("tax_id", tax_id)["customer"] != customer_id:
+        raise WrongParameter("The tax id is another customer's.", "id", "resource_missing")
+    del store.objects["tax_id"][tax_id]
+    return {"id": tax_id, "object": "tax_id", "deleted": True}
+
+
 def get_customer(store: Store, given: Answer, base: str, customer_id: str) -> Answer:
-    return _found(store, "customer", customer_id)
+    return store.found("customer", customer_id)
 
 
 def create_session(store: Store, given: Answer, base: str) -> Answer:
@@ -78,71 +123,16 @@ def create_session(store: Store, given: Answer, base: str) -> Answer:
 
 
 def get_session(store: Store, given: Answer, base: str, session_id: str) -> Answer:
-    return _found(store, "session", session_id)
+    return store.found("session", session_id)
 
 
 def expire_session(store: Store, given: Answer, base: str, session_id: str) -> Answer:
     checked(SessionExpireParams, given)
-    session = _found(store, "session", session_id)
+    session = store.found("session", session_id)
     if session["status"] != "open":
         raise WrongParameter("Only open sessions can be expired.", "id", "resource_invalid_state")
     session["status"] = "expired"
     return session
-
-
-def create_meter_event(store: Store, given: Answer, base: str) -> Answer:
-    values = checked(MeterEventCreateParams, given)
-    payload = values["payload"]
-    for name in ("stripe_customer_id", "value"):
-        if name not in payload:
-            raise WrongParameter(f"The payload lacks {name}.", f"payload[{name}]", "parameter_missing")
-    if not re.fullmatch(r"-?\d+", payload["value"]):
-        raise WrongParameter("The value is no whole number.", "payload[value]", "meter_event_invalid_value")
-    if payload["stripe_customer_id"] not in store.objects["customer"]:
-        raise WrongParameter("No such customer.", "payload[stripe_customer_id]", "meter_event_customer_not_found")
-    now = int(time.time())
-    timestamp = values.get("timestamp", now)
-    if not now - OLDEST_S <= timestamp <= now + NEWEST_S:
-        raise WrongParameter("The timestamp must be within 35 days.", "timestamp", "timestamp_too_far_in_past")
-    identifier = values.get("identifier") or new_stripe_id("meter_event")
-    if len(identifier) > 100:
-        raise WrongParameter("The identifier is longer than 100 characters.", "identifier", "parameter_invalid")
-    if identifier in store.meter_events:
-        message = f"An event already exists with identifier {identifier}."
-        raise WrongParameter(message, "identifier", "duplicate_meter_event")
-    store.meter_named(values["event_name"])
-    event = shaped(
-        "billing.meter_event",
-        created=now,
-        event_name=values["event_name"],
-        identifier=identifier,
-        livemode=False,
-        payload=payload,
-        timestamp=timestamp,
-    )
-    store.meter_events[identifier] = event
-    return event
-
-
-def list_meters(store: Store, given: Answer, base: str) -> Answer:
-    checked(MeterListParams, given)
-    return _list("/v1/billing/meters", list(store.objects["meter"].values()))
-
-
-def list_summaries(store: Store, given: Answer, base: str, meter_id: str) -> Answer:
-    values = checked(MeterListEventSummariesParams, given)
-    _found(store, "meter", meter_id)
-    start, end = values["start_time"], values["end_time"]
-    summary = shaped(
-        "billing.meter_event_summary",
-        id=new_stripe_id("mtrusg_test"),
-        aggregated_value=store.sum_of(meter_id, values["customer"], start, end),
-        start_time=start,
-        end_time=end,
-        livemode=False,
-        meter=meter_id,
-    )
-    return _list(f"/v1/billing/meters/{meter_id}/event_summaries", [summary])
 
 
 ROUTES: list[tuple[str, re.Pattern[str], Callable[..., Answer]]] = [
@@ -151,20 +141,11 @@ ROUTES: list[tuple[str, re.Pattern[str], Callable[..., Answer]]] = [
     ("POST", re.compile(r"/v1/checkout/sessions"), create_session),
     ("GET", re.compile(r"/v1/checkout/sessions/(\w+)"), get_session),
     ("POST", re.compile(r"/v1/checkout/sessions/(\w+)/expire"), expire_session),
-    ("POST", re.compile(r"/v1/billing/meter_events"), create_meter_event),
-    ("GET", re.compile(r"/v1/billing/meters"), list_meters),
-    ("GET", re.compile(r"/v1/billing/meters/(\w+)/event_summaries"), list_summaries),
+    ("POST", re.compile(r"/v1/customers/(\w+)"), update_customer),
+    ("GET", re.compile(r"/v1/customers/(\w+)/tax_ids"), list_tax_ids),
+    ("POST", re.compile(r"/v1/customers/(\w+)/tax_ids"), create_tax_id),
+    ("DELETE", re.compile(r"/v1/customers/(\w+)/tax_ids/(\w+)"), delete_tax_id),
 ]
-
-
-def _found(store: Store, kind: str, wanted: str) -> Answer:
-    if wanted not in store.objects[kind]:
-        raise NotThere(f"No such {kind}: '{wanted}'")
-    return store.objects[kind][wanted]
-
-
-def _list(url: str, rows: list[Answer]) -> Answer:
-    return {"object": "list", "url": url, "has_more": False, "data": rows}
 
 
 def _total(items: list[Answer]) -> tuple[int, str]:

@@ -12,14 +12,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from apps.billing.stripe_double.faults import BROKEN, COMMIT_THEN_DROP, TOO_MANY, Faults
+from apps.billing.stripe_double import catalogue, invoices, meters, payments, resources, subscriptions
+from apps.billing.stripe_double.faults import BROKEN, COMMIT_THEN_DROP, LATE, TOO_MANY, TWICE, Faults
 from apps.billing.stripe_double.form import decode_form
 from apps.billing.stripe_double.parameters import WrongParameter
 from apps.billing.stripe_double.pay_page import document, pay_page, portal_page
-from apps.billing.stripe_double.payments import ROUTES as PAYMENT_ROUTES
-from apps.billing.stripe_double.payments import Declined, Missing, make_dispute, make_intent, save_method
-from apps.billing.stripe_double.resources import ROUTES, NotThere
-from apps.billing.stripe_double.store import Store, new_stripe_id, shaped
+from apps.billing.stripe_double.payments import Declined, make_dispute, make_intent, save_method
+from apps.billing.stripe_double.store import NotThere, Store, new_stripe_id, shaped
+
+ROUTES = [
+    *(*resources.ROUTES, *payments.ROUTES, *meters.ROUTES),
+    *(*catalogue.ROUTES, *subscriptions.ROUTES, *invoices.ROUTES),
+]
 
 _WEBHOOK_WAITS_S = (0, 1, 5, 15, 60)  # Stripe goes on for three days
 _MOST_BODY_BYTES = 1024**2
@@ -122,6 +126,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._handle("POST")
 
+    def do_DELETE(self) -> None:
+        self._handle("DELETE")
+
     def log_message(self, format: str, *args: Any) -> None:
         """Quiet: what matters is in the answers."""
 
@@ -152,6 +159,10 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(500, {"error": {"type": "api_error", "message": "An unknown error occurred."}})
             return
         status, answer = self._carry_out(method, path, form)
+        if fault == TWICE:
+            status, answer = self._carry_out(method, path, form)
+        if fault == LATE:
+            time.sleep(self.server.faults.late_s)
         if fault == COMMIT_THEN_DROP:
             self.close_connection = True
             self.connection.close()
@@ -174,12 +185,12 @@ class Handler(BaseHTTPRequestHandler):
             status, answer = self._route(method, path, form)
             if key and status < 500:
                 store.answers[key] = [fingerprint, status, json.loads(json.dumps(answer))]
-            if method == "POST":
+            if method != "GET":
                 store.save()
             return status, answer
 
     def _route(self, method: str, path: str, form: str) -> tuple[int, dict[str, Any]]:
-        for verb, pattern, resource in (*ROUTES, *PAYMENT_ROUTES):
+        for verb, pattern, resource in ROUTES:
             if verb == method and (match := pattern.fullmatch(path)):
                 try:
                     return 200, resource(self.server.store, decode_form(form), self.server.base, *match.groups())
@@ -189,7 +200,7 @@ class Handler(BaseHTTPRequestHandler):
                 except Declined as refused:
                     error = {"message": str(refused), "code": "card_declined", "decline_code": "generic_decline"}
                     return 402, {"error": {"type": "card_error", **error}}
-                except (NotThere, Missing) as missing:
+                except NotThere as missing:
                     error = {"message": str(missing), "code": "resource_missing"}
                     return 404, {"error": {"type": "invalid_request_error", **error}}
         message = f"Unrecognized request URL ({method}: {path})."

@@ -5,7 +5,6 @@ import json
 import os
 import secrets
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,18 @@ KINDS = (
     "refund",
     "dispute",
     "portal",
+    "product",
+    "price",
+    "subscription",
+    "invoice",
+    "invoice_item",
+    "credit_note",
+    "tax_id",
 )
+
+
+class NotThere(Exception):
+    """Becomes Stripe's 404 resource_missing."""
 
 
 def shaped(kind: str, **values: Any) -> dict[str, Any]:
@@ -37,6 +47,11 @@ def shaped(kind: str, **values: Any) -> dict[str, Any]:
 
 def new_stripe_id(prefix: str) -> str:
     return f"{prefix}_{secrets.token_hex(12)}"
+
+
+def listed(url: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Stripe's envelope of a list, all of it on one page."""
+    return {"object": "list", "url": url, "has_more": False, "data": rows}
 
 
 class Store:
@@ -65,23 +80,20 @@ class Store:
             beside.write_text(text)
             os.replace(beside, self.path)
 
-    def meter_named(self, event_name: str) -> dict[str, Any]:
-        """Return the meter of an event name; the double sets it up when it is first spoken of."""
-        for meter in self.objects["meter"].values():
-            if meter["event_name"] == event_name:
-                return meter
-        made = shaped(
-            "billing.meter",
-            id=new_stripe_id("mtr_test"),
-            event_name=event_name,
-            display_name=event_name,
-            livemode=False,
-            created=int(time.time()),
-            updated=int(time.time()),
-            customer_mapping={"event_payload_key": "stripe_customer_id", "type": "by_id"},
-        )
-        self.objects["meter"][made["id"]] = made
+    def found(self, kind: str, wanted: str) -> dict[str, Any]:
+        """Return the object of that id, or raise NotThere."""
+        if wanted not in self.objects[kind]:
+            raise NotThere(f"No such {kind}: '{wanted}'")
+        return self.objects[kind][wanted]
+
+    def keep(self, kind: str, made: dict[str, Any]) -> dict[str, Any]:
+        self.objects[kind][made["id"]] = made
         return made
+
+    def meter_named(self, event_name: str) -> dict[str, Any] | None:
+        """Return the active meter of an event name."""
+        meters = self.objects["meter"].values()
+        return next((one for one in meters if one["event_name"] == event_name and one["status"] == "active"), None)
 
     def sum_of(self, meter_id: str, customer: str, start: int, end: int) -> int:
         """Return the sum of a customer's meter events in [start, end)."""
@@ -90,6 +102,7 @@ class Store:
             int(event["payload"]["value"])
             for event in self.meter_events.values()
             if event["event_name"] == name
+            and not event.get("cancelled")
             and event["payload"]["stripe_customer_id"] == customer
             and start <= event["timestamp"] < end
         )

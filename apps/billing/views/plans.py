@@ -6,12 +6,15 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import filesizeformat
+from django.views.decorators.http import require_POST
 
 from apps.accounts.current_organisation import OrganisationRequest, needs
 from apps.accounts.rules import LIMITS
 from apps.billing.models import Plan
 from apps.billing.plan_queries import plans_in_force, subscription_of, used_of_limits
+from apps.billing.rules import amount_text
 from apps.billing.services.change_plan import change_plan
+from apps.billing.services.close_account import close_account
 from apps.billing.services.quote_plan import quote_plan
 from apps.ledger.services.open_wallet import credit_wallet
 from contracts.problems import Problem
@@ -87,6 +90,25 @@ def change(request: OrganisationRequest, organisation: str) -> HttpResponse:
         "wallet": credit_wallet(request.organisation),
     }
     return render(request, "billing/plan_change.html", context)
+
+
+@require_POST
+@needs("own")
+def close(request: OrganisationRequest, organisation: str) -> HttpResponse:
+    """Only with the organisation's short name typed out: it stops everything at once."""
+    if request.POST.get("name", "").strip() != request.organisation.slug:
+        messages.error(request, f"Type {request.organisation.slug} to close the account.")
+        return redirect("billing:plan", organisation)
+    try:
+        back = close_account(request.organisation, by=request.user)
+    except Problem as problem:
+        messages.error(request, f"{problem.failure.title}. {problem.failure.fix}")
+    else:
+        credited = (
+            f" {amount_text(back, request.organisation.currency)} of the fee came back as credit." if back else ""
+        )
+        messages.success(request, f"The account is closed.{credited}")
+    return redirect("billing:plan", organisation)
 
 
 def _said(row: Plan, *, when: str) -> str:

@@ -16,7 +16,6 @@ from apps.billing.models import StripeCustomer, StripePush, TopUp
 from apps.billing.services.ensure_customer import ensure_customer
 from apps.billing.services.push_usage import push_usage
 from apps.billing.services.receive_webhook import receive_webhook
-from apps.billing.services.resolve_frozen import resolve_frozen
 from apps.billing.services.settle_top_up import refresh_top_up
 from apps.billing.services.start_top_up import start_top_up
 from apps.billing.stripe_client import stripe_client
@@ -199,36 +198,6 @@ class TestPushes:
         assert len(double.store.meter_events) == 20
         assert books_are_right()
 
-    def test_after_twenty_hours_without_an_answer_stripes_own_sums_decide(self, people, meter, double):
-        hour = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
-        meter.use(hour, 4)
-        ensure_customer(people.organisation)
-        double.faults = Faults(seed=1, rate=1.0)
-        while "commit-then-drop" not in {double.faults.next(None) for _ in range(3)}:
-            pass
-        now = timezone.now() + timedelta(minutes=2)
-        while not double.store.meter_events:
-            push_usage(now=now)
-        StripePush.objects.update(state="sent", confirmed_at=None)
-        double.faults = Faults(rate=0.0)
-        push_usage(now=now + timedelta(hours=21))
-        assert StripePush.objects.get().state == "frozen"
-        assert resolve_frozen() == 1
-        assert StripePush.objects.get().state == "confirmed"
-        assert stripe_counts(double) == 400
-
-    def test_a_frozen_push_that_stripe_never_had_stays_for_the_operator(self, people, meter, double):
-        hour = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
-        meter.use(hour, 4)
-        double.faults = Faults(rate=0.0)
-        ensure_customer(people.organisation)
-        double.store.meter_named("modelyard_usage")
-        push_usage(now=timezone.now() + timedelta(minutes=2))
-        double.store.meter_events.clear()
-        StripePush.objects.update(state="frozen")
-        assert resolve_frozen() == 0
-        assert StripePush.objects.get().state == "frozen"
-
 
 class TestTheDouble:
     def test_unknown_missing_and_mistyped_parameters_are_refused_like_stripe_does(self, double):
@@ -268,6 +237,10 @@ class TestTheDouble:
         customer = client.v1.customers.create(params={"name": "A"})
         payload = {"stripe_customer_id": customer.id, "value": "5"}
         event = {"event_name": "m", "identifier": "i1", "payload": payload}
+        with pytest.raises(stripe.InvalidRequestError, match="No active meter"):
+            client.v1.billing.meter_events.create(params=event)
+        sums = {"display_name": "M", "event_name": "m", "default_aggregation": {"formula": "sum"}}
+        client.v1.billing.meters.create(params=sums)
         client.v1.billing.meter_events.create(params=event)
         with pytest.raises(stripe.InvalidRequestError, match="already exists with identifier i1"):
             client.v1.billing.meter_events.create(params=event)
