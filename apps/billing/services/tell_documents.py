@@ -96,16 +96,15 @@ def _tell_invoice(document: StripeDocument) -> bool:
     invoice, client = document.invoice, stripe_client().v1.invoices
     copy: Any = _standing_invoice(document) or _start_invoice(document)
     if copy.status == "draft" and not copy.lines.data:
-        stripe_client().v1.invoice_items.create(
-            params={
-                "customer": copy.customer,
-                "invoice": copy.id,
-                "amount": document.amount_minor,
-                "currency": document.currency.lower(),
-                "description": f"Usage and plan, {invoice.period_start:%B %Y}",  # type: ignore[union-attr]
-            },
-            options={"idempotency_key": f"line-{document.pk}-{copy.id}"},
-        )
+        line: Any = {
+            "customer": copy.customer,
+            "invoice": copy.id,
+            "amount": document.amount_minor,
+            "currency": document.currency.lower(),
+            "description": f"Usage and plan, {invoice.period_start:%B %Y}",  # type: ignore[union-attr]
+        }
+        options: Any = {"idempotency_key": f"line-{document.pk}-{copy.id}"}
+        stripe_client().v1.invoice_items.create(params=line, options=options)
     if copy.status == "draft":
         copy = client.finalize_invoice(copy.id, params={"auto_advance": False})
     if copy.status == "open":
@@ -117,20 +116,19 @@ def _tell_invoice(document: StripeDocument) -> bool:
 
 
 def _start_invoice(document: StripeDocument) -> Any:
-    copy = stripe_client().v1.invoices.create(
-        params={
-            "customer": ensure_customer(document.organisation).stripe_id,
-            "number": document.invoice.number,  # type: ignore[union-attr]
-            "currency": document.currency.lower(),
-            "collection_method": "send_invoice",
-            "days_until_due": 30,
-            "auto_advance": False,
-            "pending_invoice_items_behavior": "exclude",
-            "description": "Paid from credit; the invoice with its usage file is on our pages.",
-            "metadata": {"invoice": document.invoice_id or ""},
-        },
-        options={"idempotency_key": f"invoice-{document.invoice_id}"},
-    )
+    params: Any = {
+        "customer": ensure_customer(document.organisation).stripe_id,
+        "number": document.invoice.number,  # type: ignore[union-attr]
+        "currency": document.currency.lower(),
+        "collection_method": "send_invoice",
+        "days_until_due": 30,
+        "auto_advance": False,
+        "pending_invoice_items_behavior": "exclude",
+        "description": "Paid from credit; the invoice with its usage file is on our pages.",
+        "metadata": {"invoice": document.invoice_id},
+    }
+    options: Any = {"idempotency_key": f"invoice-{document.invoice_id}"}
+    copy = stripe_client().v1.invoices.create(params=params, options=options)
     StripeDocument.objects.filter(pk=document.pk).update(stripe_id=copy.id)
     return copy
 

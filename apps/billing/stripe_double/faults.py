@@ -11,6 +11,7 @@ TWICE = "twice"  # a proxy repeats the request; the second answer arrives
 LATE = "late"  # after the effect, later than most clients wait
 KINDS = (COMMIT_THEN_DROP, TOO_MANY, BROKEN, TWICE, LATE)
 QUICK_KINDS = KINDS[:-1]
+FAILURES = KINDS[:3]  # after which the caller knows nothing or the worst
 
 
 class Faults:
@@ -22,7 +23,7 @@ class Faults:
         seed: int = 0,
         rate: float = 0.0,
         most: int | None = None,
-        kinds: tuple[str, ...] = QUICK_KINDS,
+        kinds: tuple[str, ...] = FAILURES,
         late_s: float = 12.0,
     ) -> None:
         self._dice = random.Random(seed)

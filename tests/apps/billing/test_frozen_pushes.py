@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 import stripe
+from django.contrib.admin.utils import quote
 from django.urls import reverse
 from django.utils import timezone
 
@@ -216,5 +217,5 @@ class TestConsole:
         assert "No such subscription" in said
         kept.refresh_from_db()
         assert kept.attempts == 1
-        assert operator.get(reverse("admin:billing_webhookevent_change", args=[kept.pk])).status_code == 200
+        assert operator.get(reverse("admin:billing_webhookevent_change", args=[quote(kept.pk)])).status_code == 200
         assert AuditEntry.objects.filter(action="stripe.replay").exists()
