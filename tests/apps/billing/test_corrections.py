@@ -2,16 +2,23 @@
 
 from datetime import UTC, date, datetime
 
+import httpx
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from apps.accounts.models import AuditEntry, User
 from apps.billing.models import Correction, CreditNote, Invoice, TopUp
 from apps.billing.services.close_period import close_period
 from apps.billing.services.correct_by_operator import ask_for_correction, decide_correction
+from apps.billing.services.receive_webhook import apply_event
+from apps.billing.services.start_top_up import start_top_up
+from apps.billing.services.tell_documents import tell_documents
+from apps.billing.stripe_double.faults import COMMIT_THEN_DROP, Faults
 from apps.ledger.services.grant_credit import grant_credit
 from apps.ledger.services.open_wallet import credit_wallet
 from apps.outbox.models import OutboxMessage
+from apps.outbox.services.dispatch import dispatch_waiting
 from contracts.problems import Problem
 from tests.people import CREDIT_MICROS
 
@@ -127,3 +134,33 @@ def test_the_pages_are_for_staff_and_the_buttons_lead_there(client, operators, i
     assert "Pay back" in pages[5].content.decode()
     assert client.get(reverse("admin:billing_topup_refund", args=[payment.pk])).url == places[1]
     assert client.get(reverse("console-correction-ask", args=["gift", payment.pk])).status_code == 404
+
+
+def test_each_correction_reaches_stripe_once_also_when_answers_are_lost(
+    client, operators, invoice, people, double, books_are_right
+):
+    paid = start_top_up(people.organisation, amount_micros=20 * USD)
+    httpx.post(paid.checkout_url)
+    (event,) = double.store.objects["event"].values()
+    assert apply_event(event)
+    tell_documents()
+    for kind, subject, amount in (("refund", paid, "5"), ("credit_note", invoice, "0.1"), ("reissue", invoice, "")):
+        ask(client, operators[0], kind, subject, amount=amount, reason="Slow on the 17th")
+        asked = Correction.objects.get(state="asked")
+        for _ in range(2):  # the second press of the button finds it decided
+            client.force_login(operators[1])
+            client.post(reverse("console-correction-decide", args=[asked.pk]), {"decision": "agree"})
+        double.faults = Faults(rate=1.0, most=1, kinds=(COMMIT_THEN_DROP,))
+        for _ in range(3):
+            OutboxMessage.objects.update(available_at=timezone.now(), lease_until=None)
+            dispatch_waiting()
+            tell_documents()
+    stands = double.store.objects
+    assert [one["amount"] for one in stands["refund"].values()] == [500]
+    notes = {note.pk: note.is_void for note in CreditNote.objects.all()}
+    told = {one["metadata"]["credit_note"]: one["amount"] for one in stands["credit_note"].values()}
+    assert {(notes[pk], amount) for pk, amount in told.items()} == {(False, 10), (True, 20)}
+    assert len(stands["credit_note"]) == len(told) == len(notes) == 2
+    assert [one["total"] for one in stands["invoice"].values()] == [30, 20]
+    assert set(Correction.objects.values_list("state", flat=True)) == {"done"}
+    assert books_are_right()

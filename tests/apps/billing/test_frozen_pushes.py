@@ -4,7 +4,6 @@ import json
 from datetime import timedelta
 
 import pytest
-import stripe
 from django.contrib.admin.utils import quote
 from django.urls import reverse
 from django.utils import timezone
@@ -23,11 +22,6 @@ from contracts.problems import Problem
 pytestmark = pytest.mark.django_db
 SOON = timedelta(minutes=2)
 TOMORROW = timedelta(hours=21)
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch):
-    monkeypatch.setattr(stripe.HTTPXClient, "_sleep_time_seconds", lambda self, *args, **named: 0)
 
 
 @pytest.fixture

@@ -183,7 +183,7 @@ def test_what_only_our_double_knows_is_refused_there_and_not_guessed(people, loc
         True,
     )
     with pytest.raises(stripe.StripeError):
-        ensure_fee_price(Plan.objects.get(name="team"))
+        ensure_fee_price(Plan.objects.get(name="team", currency="USD"))
     customer = ensure_customer(people.organisation)
     StripeCustomer.objects.all().delete()
     assert ensure_customer(people.organisation).stripe_id != customer.stripe_id  # it has no idempotency keys

@@ -34,11 +34,6 @@ JANUARY = date(2026, 1, 1)
 USD = 1_000_000
 
 
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch):
-    monkeypatch.setattr(stripe.HTTPXClient, "_sleep_time_seconds", lambda self, *args, **named: 0)
-
-
 @pytest.fixture
 def rich(people):
     give_credit(people.organisation, 5_000 * USD)
@@ -66,7 +61,7 @@ def on_plan(organisation, name, *, trial=False):
 
 class TestCatalogue:
     def test_a_fee_and_a_micro_of_each_meter_have_prices_and_are_found_again(self, double):
-        plan = Plan.objects.get(name="team")
+        plan = Plan.objects.get(name="team", currency="USD")
         first = [ensure_fee_price(plan), *(ensure_metered_price(meter, "USD") for meter in metered("USD"))]
         StripeObject.objects.all().delete()  # as after a restored backup
         assert [ensure_fee_price(plan), *(ensure_metered_price(meter, "USD") for meter in metered("USD"))] == first
@@ -144,7 +139,7 @@ class TestSubscriptions:
         double.faults = Faults()
         mirror_subscriptions()
         (copy,) = copies(double)
-        assert f"modelyard_{Plan.objects.get(name='team').pk}" in price_keys(copy)
+        assert f"modelyard_{Plan.objects.get(name='team', currency='USD').pk}" in price_keys(copy)
         assert copy["pause_collection"]["behavior"] == "void"
 
     def test_what_somebody_changes_at_stripe_is_put_right(self, rich, double):
