@@ -1,5 +1,6 @@
 """How things are shown in templates: icons, states, failures, form fields."""
 
+import re
 from typing import Any
 
 from django import template
@@ -42,6 +43,7 @@ _FAMILIES = {
     "minilm": "MiniLM",
     "minilm_tuned": "MiniLM, fine-tuned",
 }
+_SHARE = re.compile(r"(\w+) (\d+\s?%)")
 _LEVELS = {"success": "good", "error": "bad", "warning": "warn"}
 _LEVEL_ICONS = {"success": "circle-check", "error": "circle-alert", "warning": "triangle-alert"}
 
@@ -98,6 +100,13 @@ def failure_fix(code: str) -> str:
 def family(name: str) -> str:
     """A model family as people call it."""
     return _FAMILIES.get(name) or words(name)
+
+
+@register.filter
+def shares(note: str) -> str:
+    """`boosting_small 84%, extra_trees 16%` -> `Gradient boosting, small trees 84% · Extra trees 16%`."""
+    parts = [_SHARE.fullmatch(part) for part in note.split(", ")]
+    return " · ".join(f"{family(part[1])} {part[2]}" for part in parts if part) if all(parts) else note
 
 
 @register.filter

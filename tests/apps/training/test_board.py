@@ -9,6 +9,7 @@ from apps.training.models import Candidate, Run
 from apps.training.representation import shown_candidate
 from apps.training.services.upsert_candidates import upsert_candidates
 from apps.web.charts.pareto import trade
+from apps.web.templatetags.yard import shares
 from contracts.jobs import CandidateReport
 from tests.people import People
 from tests.things import a_finished_run
@@ -85,3 +86,9 @@ def test_a_chart_of_loss_shows_the_latest_fit_and_never_one_point():
     run.curve += [{"family": 1, "step": 20, "train_loss": 0.01}, {"family": 1, "step": 30, "train_loss": 0.005}]
     series = {"valid_loss": [(10, 0.1), (20, 0.05)], "train_loss": [(20, 0.01), (30, 0.005)]}
     assert _curves(run) == [{"title": "boosting", "fits": 2, "series": series}]
+
+
+def test_the_parts_of_an_ensemble_are_named_in_words_and_other_notes_are_left_alone():
+    told = shares("boosting_small 84%, extra_trees 16%")
+    assert told == "Gradient boosting, small trees 84% · Extra trees 16%"
+    assert shares("There was no time left, 3 of 5 folds") == "There was no time left, 3 of 5 folds"
