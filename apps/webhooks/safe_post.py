@@ -39,15 +39,19 @@ def safe_post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     try:
         status, text = _post(url, body, headers)
     except (httpx.HTTPError, OSError, ValueError) as error:
-        return Answer(None, _since_ms(began), error=(str(error) or type(error).__name__)[:300])
+        reason = error.strerror if isinstance(error, OSError) else ""
+        return Answer(None, _since_ms(began), error=(reason or str(error) or type(error).__name__)[:300])
     return Answer(status, _since_ms(began), text=text, error="" if 200 <= status < 300 else f"answered {status}")
 
 
 def address_for(host: str, port: int) -> str:
     """Return the address to connect to. ValueError when the name has one that is not public, or none."""
-    found = [str(row[4][0]).split("%")[0] for row in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    try:
+        found = [str(row[4][0]).split("%")[0] for row in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    except socket.gaierror:
+        found = []
     if not found:
-        raise ValueError(f"{host} has no address")
+        raise ValueError(f"the name {host} has no address")
     if host not in settings.WEBHOOK_ALLOWED_HOSTS:
         hidden = [address for address in found if not is_public(address)]
         if hidden:

@@ -1,6 +1,7 @@
 """Webhooks to customers: signed as Standard Webhooks says, once per event, never into our own network."""
 
 import json
+import socket
 import threading
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -128,10 +129,13 @@ class TestAddresses:
 
     def test_a_name_that_cannot_be_resolved_is_an_error_and_no_way_around(self, monkeypatch):
         def fails(*args, **named):
-            raise OSError("Name or service not known")
+            raise socket.gaierror(-2, "Name or service not known")
 
         monkeypatch.setattr(calling.socket, "getaddrinfo", fails)
-        assert calling.safe_post("https://gone.example.com/", b"{}", {}).error == "Name or service not known"
+        assert (
+            calling.safe_post("https://gone.example.com/", b"{}", {}).error
+            == "the name gone.example.com has no address"
+        )
 
 
 @pytest.mark.django_db
