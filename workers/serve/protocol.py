@@ -207,8 +207,7 @@ class Connection(asyncio.Protocol):
         calls = self._calls
         while calls and (out := calls[0].out) is not None:
             call = calls.popleft()
-            if not self.closed and self._transport is not None:
-                self._transport.write(out)
+            self._write(out)
             if not call.keep_alive:
                 self.close()
                 return

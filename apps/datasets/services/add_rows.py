@@ -1,21 +1,17 @@
 """Make a new dataset version with rows or images added after those of another; the old version stays as it is."""
 
-import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from django.core.files.base import File
-from django.core.files.storage import default_storage
 
 from apps.accounts.models import ApiKey, User
 from apps.datasets.models import DatasetVersion
-from apps.datasets.services.correct_labels import BYTES_MOST
-from apps.datasets.services.receive_upload import receive_upload
+from apps.datasets.services.rewrite_file import rewrite_file
 from contracts.problems import Problem
 
 ROWS_MOST = 10_000
@@ -30,19 +26,14 @@ def add_rows(
         raise Problem("yours:dataset-not-ready", f"The dataset version is {version.state}.", status=409)
     if not rows or len(rows) > ROWS_MOST:
         raise Problem("yours:invalid", f"Add between 1 and {ROWS_MOST} rows at once.")
-    if version.canonical_bytes > BYTES_MOST:
-        raise Problem("yours:file-too-large", "Add rows to a file of this size on your side and upload it again.")
-    suffix = "zip" if version.format == "zip" else "parquet"
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"grown.{suffix}"
-        with default_storage.open(version.canonical_key) as stored:
-            if version.format == "zip":
-                _grow_images(stored, [row for row in rows if isinstance(row, tuple)], path)
-            else:
-                _grow_table(stored, [row for row in rows if isinstance(row, Mapping)], path)
-        name = f"{PurePosixPath(version.file_name).stem[:200]}-grown.{suffix}"
-        with path.open("rb") as file:
-            grown = receive_upload(version.dataset, file=File(file), file_name=name, uploaded_by=added_by)
+
+    def write(stored: IO[bytes], path: Path) -> None:
+        if version.format == "zip":
+            _grow_images(stored, [row for row in rows if isinstance(row, tuple)], path)
+        else:
+            _grow_table(stored, [row for row in rows if isinstance(row, Mapping)], path)
+
+    grown = rewrite_file(version, write, name="grown", by=added_by)
     DatasetVersion.objects.of(version.organisation).filter(pk=grown.pk, extends=None).update(extends=version)
     return grown
 

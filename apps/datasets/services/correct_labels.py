@@ -1,6 +1,5 @@
 """Make a new dataset version with some labels changed or rows removed; the old version stays as it is."""
 
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -8,15 +7,12 @@ from typing import IO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from django.core.files.base import File
-from django.core.files.storage import default_storage
 
 from apps.accounts.models import ApiKey, User
 from apps.datasets.models import DatasetVersion
-from apps.datasets.services.receive_upload import receive_upload
+from apps.datasets.services.rewrite_file import rewrite_file
 from contracts.problems import Problem
 
-BYTES_MOST = 200_000_000  # it is read and written whole while the person waits
 CHANGES_MOST = 1_000
 _IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -31,19 +27,14 @@ def correct_labels(
         raise Problem("yours:dataset-not-ready", f"The dataset version is {version.state}.", status=409)
     if not changes or len(changes) > CHANGES_MOST:
         raise Problem("yours:invalid", f"Choose between 1 and {CHANGES_MOST} rows.")
-    if version.canonical_bytes > BYTES_MOST:
-        raise Problem("yours:file-too-large", "Correct a file of this size on your side and upload it again.")
-    suffix = "zip" if version.format == "zip" else "parquet"
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"corrected.{suffix}"
-        with default_storage.open(version.canonical_key) as stored:
-            if version.format == "zip":
-                _images(stored, changes, path)
-            else:
-                _table(stored, target, changes, path)
-        name = f"{PurePosixPath(version.file_name).stem[:200]}-corrected.{suffix}"
-        with path.open("rb") as file:
-            return receive_upload(version.dataset, file=File(file), file_name=name, uploaded_by=corrected_by)
+
+    def write(stored: IO[bytes], path: Path) -> None:
+        if version.format == "zip":
+            _images(stored, changes, path)
+        else:
+            _table(stored, target, changes, path)
+
+    return rewrite_file(version, write, name="corrected", by=corrected_by)
 
 
 def _table(stored: IO[bytes], target: str, changes: Changes, path: Path) -> None:
